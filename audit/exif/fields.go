@@ -245,8 +245,8 @@ func plausible(t time.Time) bool {
 func (t tags) gpsTime() *time.Time {
 	date, err := time.Parse("2006:01:02", t.text(tagGPSDateStamp))
 	v, ok := t.three(tagGPSTimeStamp)
-	// A leap second is 60.
-	if err != nil || !ok || date.Year() < 1 || v[0] >= 24 || v[1] >= 60 || v[2] >= 61 {
+	// A leap second is 60; JSON has no year 10000.
+	if err != nil || !ok || date.Year() < 1 || date.Year() > 9998 || v[0] >= 24 || v[1] >= 60 || v[2] >= 61 {
 		return nil
 	}
 	seconds := v[0]*3600 + v[1]*60 + v[2]

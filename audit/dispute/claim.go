@@ -1,0 +1,83 @@
+package dispute
+
+import (
+	"reflect"
+	"time"
+
+	"porchlight/audit"
+)
+
+// Claim is a customer's word that a delivered package was not received.
+type Claim struct {
+	ClaimID    string     `json:"claim_id"`
+	TrackingID string     `json:"tracking_id"`
+	ReportedAt *time.Time `json:"reported_at,omitempty"`
+	Reason     string     `json:"reason,omitempty"`    // the customer's, as the channel words it: delivered_not_received, ...
+	Statement  string     `json:"statement,omitempty"` // in the customer's words
+	Channel    string     `json:"channel,omitempty"`   // where an answer goes: stripe, paypal, email, ...
+	DueAt      *time.Time `json:"due_at,omitempty"`    // when the answer is due
+}
+
+// Validate checks the claim as a row of an import. The error is an [audit.Error] with
+// [audit.CodeInvalid] whose message names the field.
+func (c Claim) Validate() error {
+	if err := audit.ValidateID("claim_id", c.ClaimID); err != nil {
+		return err
+	}
+	if err := audit.ValidateID("tracking_id", c.TrackingID); err != nil {
+		return err
+	}
+	for name, v := range map[string]string{"reason": c.Reason, "statement": c.Statement, "channel": c.Channel} {
+		if len(v) > audit.MaxFieldBytes {
+			return audit.Errorf(audit.CodeInvalid, "%s is longer than %d bytes", name, audit.MaxFieldBytes)
+		}
+	}
+	return nil
+}
+
+// Event is anything else that happened on a delivery: a scan, a contact attempt, a
+// password attempt, a note, a location fix.
+type Event struct {
+	EventID    string    `json:"event_id"`
+	TrackingID string    `json:"tracking_id"`
+	Kind       string    `json:"kind"` // scan, contact, password, note, location, ...
+	At         time.Time `json:"at"`
+	Source     string    `json:"source,omitempty"` // who says so: driver, carrier, phone, ...
+	Detail     string    `json:"detail,omitempty"`
+	Latitude   *float64  `json:"latitude,omitempty"`
+	Longitude  *float64  `json:"longitude,omitempty"`
+	RecordedAt time.Time `json:"recorded_at"`
+}
+
+// Evidence is all that is on record about one delivery.
+type Evidence struct {
+	Delivery audit.Delivery       `json:"delivery"`
+	Photos   []audit.JudgedUpload `json:"photos"` // oldest first
+	Events   []Event              `json:"events"` // oldest first
+}
+
+// FrozenPacket is a packet as the records keep it: its JSON, never changed once issued.
+type FrozenPacket struct {
+	PacketID string
+	ClaimID  string
+	IssuedAt time.Time
+	JSON     []byte
+}
+
+// OnRecord tells whether anything but the tracking id is known about the delivery.
+func (ev Evidence) OnRecord() bool {
+	bare := ev.Delivery
+	if len(bare.Proofs) == 0 {
+		bare.Proofs = nil
+	}
+	return len(ev.Photos)+len(ev.Events) > 0 || !reflect.DeepEqual(bare, audit.Delivery{TrackingID: bare.TrackingID})
+}
+
+// deliveredAt is when the package was delivered as far as is known: the delivery
+// record's time, else the scan's.
+func (ev Evidence) deliveredAt() *time.Time {
+	if ev.Delivery.DeliveredAt != nil {
+		return ev.Delivery.DeliveredAt
+	}
+	return ev.Delivery.ScannedAt
+}

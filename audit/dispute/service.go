@@ -1,0 +1,164 @@
+package dispute
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash/crc32"
+	"io"
+	"time"
+
+	"porchlight/audit"
+)
+
+// Records keeps claims, what is on record about deliveries, and packets.
+type Records interface {
+	// Claim finds a claim. Errors: [audit.CodeNotFound], [audit.CodeUnavailable].
+	Claim(ctx context.Context, claimID string) (Claim, error)
+	// Evidence is all that is on record about a delivery. Errors: [audit.CodeNotFound], [audit.CodeUnavailable].
+	Evidence(ctx context.Context, trackingID string) (Evidence, error)
+	// AddPacket keeps a packet for good. Errors: [audit.CodeImmutable] or [audit.CodeConflict]
+	// where its id is taken, [audit.CodeUnavailable].
+	AddPacket(ctx context.Context, p FrozenPacket) error
+	// Packet finds a packet. Errors: [audit.CodeNotFound], [audit.CodeUnavailable].
+	Packet(ctx context.Context, packetID string) (FrozenPacket, error)
+}
+
+// Config is what a [Service] works with.
+type Config struct {
+	Records Records
+	Objects audit.Objects
+	Now     func() time.Time
+	NewID   func() string // a new packet's id
+	Rules   *Rules        // [Rules2026] where nil
+	Signer  *Signer       // ZIPs are unsigned where nil
+
+	// DriverRecord looks up the driver's record for the packet. Without it, or where it
+	// answers nil, the packet has none.
+	DriverRecord func(ctx context.Context, driverID string, at time.Time) (*DriverRecord, error)
+	// PDF renders a packet; the ZIP then holds packet.pdf. For the same packet it writes
+	// the same bytes.
+	PDF func(ctx context.Context, p Packet, w io.Writer) error
+}
+
+// Service answers claims.
+type Service struct{ Config }
+
+// NewService makes a service.
+func NewService(c Config) *Service {
+	if c.Rules == nil {
+		c.Rules = Rules2026()
+	}
+	return &Service{Config: c}
+}
+
+// CaseFile is a claim with all that is known about it by now.
+type CaseFile struct {
+	Claim          Claim          `json:"claim"`
+	Evidence       Evidence       `json:"evidence"`
+	Recommendation Recommendation `json:"recommendation"`
+}
+
+// Case joins a claim with what is on record about its delivery. A delivery that is not
+// on record is an answer, not an error: the evidence then holds the tracking id alone.
+// The photos' originals are not read. Errors: those of [Records].
+func (s *Service) Case(ctx context.Context, claimID string) (CaseFile, error) {
+	c, err := s.Records.Claim(ctx, claimID)
+	if err != nil {
+		return CaseFile{}, err
+	}
+	ev, err := s.Records.Evidence(ctx, c.TrackingID)
+	if audit.ErrorCode(err) == audit.CodeNotFound {
+		ev, err = Evidence{Delivery: audit.Delivery{TrackingID: c.TrackingID}}, nil
+	}
+	if err != nil {
+		return CaseFile{}, err
+	}
+	return CaseFile{Claim: c, Evidence: ev, Recommendation: Recommend(c, ev, s.Rules)}, nil
+}
+
+// Issue freezes a claim's evidence into a new packet and keeps it. Each photo's
+// original is read again: one that is missing or no longer matches its digest stands
+// in the packet as a weakness. Errors: those of [Records] and [audit.Objects] but for
+// those two, and [audit.CodeInvalid] where there are more than [MaxPacketPhotos].
+func (s *Service) Issue(ctx context.Context, claimID string) (Packet, error) {
+	file, err := s.Case(ctx, claimID)
+	if err != nil {
+		return Packet{}, err
+	}
+	if n := len(file.Evidence.Photos); n > MaxPacketPhotos {
+		return Packet{}, audit.Errorf(audit.CodeInvalid, "The delivery has %d photos, a packet holds at most %d", n, MaxPacketPhotos)
+	}
+	// Microseconds are what the records keep.
+	at := s.Now().UTC().Truncate(time.Microsecond)
+	originals := map[string]original{}
+	for _, p := range file.Evidence.Photos {
+		if _, read := originals[p.Upload.PhotoID]; read {
+			continue
+		}
+		o, err := s.readOriginal(ctx, p.Upload.PhotoID, io.Discard)
+		if err != nil {
+			return Packet{}, err
+		}
+		originals[p.Upload.PhotoID] = o
+	}
+	packet := assemble(s.NewID(), at, file.Claim, file.Evidence, s.Rules, originals)
+	if driver := file.Evidence.Delivery.DriverID; s.DriverRecord != nil && driver != "" {
+		if packet.Driver, err = s.DriverRecord(ctx, driver, at); err != nil {
+			return Packet{}, err
+		}
+	}
+	b, err := packet.encode()
+	if err != nil {
+		return Packet{}, err
+	}
+	if err := s.Records.AddPacket(ctx, FrozenPacket{PacketID: packet.PacketID, ClaimID: claimID, IssuedAt: at, JSON: b}); err != nil {
+		return Packet{}, err
+	}
+	return packet, nil
+}
+
+// readOriginal streams a photo's bytes into w and checks them against the photo's id.
+// Missing and corrupted originals are answers, not errors.
+func (s *Service) readOriginal(ctx context.Context, photoID string, w io.Writer) (original, error) {
+	if len(photoID) != hex.EncodedLen(sha256.Size) {
+		return original{state: Missing}, nil
+	}
+	r, _, err := s.Objects.Open(ctx, audit.ObjectKey(photoID))
+	switch audit.ErrorCode(err) {
+	case "":
+	case audit.CodeNotFound:
+		return original{state: Missing}, nil
+	case audit.CodeCorrupted:
+		return original{state: Corrupted}, nil
+	default:
+		return original{}, err
+	}
+	defer r.Close()
+	digest, crc, out := sha256.New(), crc32.NewIEEE(), &sink{w: w}
+	n, err := io.Copy(io.MultiWriter(digest, crc, out), io.LimitReader(r, audit.MaxPhotoBytes+1))
+	o := original{state: Intact, sha256: hex.EncodeToString(digest.Sum(nil)), crc32: crc.Sum32(), bytes: n}
+	switch {
+	case out.err != nil:
+		return original{}, out.err
+	case audit.ErrorCode(err) == audit.CodeCorrupted || err == nil && o.sha256 != photoID:
+		o.state = Corrupted
+	case err != nil:
+		return original{}, audit.Errorf(audit.CodeUnavailable, "The photo %s cannot be read now", first12(photoID), err)
+	}
+	return o, nil
+}
+
+// sink tells errors of writing from errors of reading.
+type sink struct {
+	w   io.Writer
+	err error
+}
+
+func (s *sink) Write(p []byte) (int, error) {
+	n, err := s.w.Write(p)
+	if err != nil {
+		s.err = err
+	}
+	return n, err
+}

@@ -1,0 +1,30 @@
+# Porchlight. `make demo` and `make test` are all that a fresh machine needs, beside Go.
+
+export CGO_ENABLED ?= 0
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BUILD   := go build -trimpath -ldflags "-X main.version=$(VERSION)"
+
+.PHONY: all build demo test lint bench fuzz clean
+
+all: build
+
+build: ## build bin/porchlight (pure Go)
+	$(BUILD) -o bin/porchlight ./cmd/porchlight
+
+demo: build ## start Porchlight with a drawn route and print the links
+	bin/porchlight demo
+
+test: ## all tests, with a real Postgres, S3 server and browser, which it installs where it may
+	.ci/test
+
+lint: ## formatting, vet, and the arrows between packages
+	.ci/lint
+
+bench: build ## speed, as ratios to the JPEG decoder's own
+	.ci/bench
+
+fuzz: ## every fuzz target for FUZZTIME (default 5m) each
+	.ci/fuzz $(or $(FUZZTIME),5m)
+
+clean:
+	rm -rf bin

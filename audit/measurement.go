@@ -1,0 +1,31 @@
+package audit
+
+import (
+	"porchlight/audit/exif"
+	"porchlight/audit/pixel"
+	"porchlight/audit/vision"
+)
+
+// MeasurementVersion names the code that measures. A stored measurement with another
+// version is read again by a re-audit with --measure.
+const MeasurementVersion = pixel.Version + "+" + exif.Version
+
+// Measurement is what a photo's pixels and metadata say, without opinion.
+type Measurement struct {
+	Version   string `json:"version"`
+	MediaType string `json:"media_type,omitempty"`
+	// Pixels are absent where the photo does not decode; Problem then says why.
+	*pixel.Measures
+	Exif    exif.Metadata   `json:"exif"`
+	Vision  *vision.Reading `json:"vision,omitempty"` // absent without vision models
+	Problem *Problem        `json:"problem,omitempty"`
+}
+
+// Problem is why a file could not be audited in full.
+type Problem struct {
+	Code    Code   `json:"code"`
+	Message string `json:"message"`
+}
+
+// Decoded tells whether the photo's pixels were read whole.
+func (m Measurement) Decoded() bool { return m.Measures != nil }

@@ -96,9 +96,9 @@ func TestHEIFWithoutEnd(t *testing.T) {
 	at := bytes.Index(whole, []byte("iloc"))
 	for name, change := range map[string]func([]byte){
 		"65535 extents of no bytes": func(b []byte) { b[4], b[5] = 0, 0; b[14], b[15] = 0xff, 0xff },
-		"65535 items":       func(b []byte) { b[6], b[7] = 0xff, 0xff },
-		"wide fields":       func(b []byte) { b[4], b[5] = 0xff, 0xff },
-		"far away":          func(b []byte) { b[24], b[25] = 0xff, 0xff },
+		"65535 items":               func(b []byte) { b[6], b[7] = 0xff, 0xff },
+		"wide fields":               func(b []byte) { b[4], b[5] = 0xff, 0xff },
+		"far away":                  func(b []byte) { b[24], b[25] = 0xff, 0xff },
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := bytes.Clone(whole)

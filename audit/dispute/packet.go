@@ -155,6 +155,9 @@ func photo(u audit.JudgedUpload, state OriginalState, file string, zone *time.Lo
 	report := u.Report
 	report.Measurement = nil // it stands beside the report
 	report.JudgedAt = report.JudgedAt.UTC()
+	if report.Findings == nil {
+		report.Findings = []audit.Finding{}
+	}
 	m := u.Measurement
 	p := Photo{
 		PhotoID: u.Upload.PhotoID, File: file, Original: state, MediaType: u.Upload.MediaType, Bytes: u.Upload.Bytes,

@@ -1,0 +1,214 @@
+package web
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"porchlight/audit"
+	"porchlight/audit/dispute"
+)
+
+// SignIn asks for a token: POST /signin with token and csrf.
+type SignIn struct {
+	Base
+	Token   string // from a one-time link: the form then asks for a button press alone
+	Message string // why the last attempt failed
+	Next    string // path to go to after signing in, sent along as next
+}
+
+func (SignIn) template() string { return "signin.html" }
+func (SignIn) heading() string  { return "Sign in" }
+
+// Home is what a reader without a page of their own sees first.
+type Home struct {
+	Base
+}
+
+func (Home) template() string { return "home.html" }
+func (Home) heading() string  { return "Porchlight" }
+
+// Stop is one of a driver's deliveries.
+type Stop struct {
+	Delivery audit.Delivery
+	Required []audit.PhotoRole // photos that the instruction asks for; none where somebody takes the package in person
+	Missing  []audit.PhotoRole // of them, those without a usable photo yet
+	Verdict  audit.Verdict     // the most serious one of the latest photo in each role; empty without a photo
+}
+
+// Done tells a stop that needs no more photos.
+func (s Stop) Done() bool { return len(s.Missing) == 0 && s.Verdict != audit.Retake }
+
+// Driver lists a driver's stops: GET /driver.
+type Driver struct {
+	Base
+	Stops []Stop
+}
+
+func (Driver) template() string { return "driver.html" }
+func (Driver) heading() string  { return "Your stops" }
+
+// Sorted is the stops by their windows' starts, those without one last.
+func (d Driver) Sorted() []Stop {
+	out := slices.Clone(d.Stops)
+	slices.SortStableFunc(out, func(a, b Stop) int {
+		x, y := a.Delivery.WindowStart, b.Delivery.WindowStart
+		switch {
+		case x != nil && y != nil:
+			return x.Compare(*y)
+		case x != nil:
+			return -1
+		case y != nil:
+			return 1
+		}
+		return 0
+	})
+	return out
+}
+
+// Done counts the stops that need no more photos.
+func (d Driver) Done() int {
+	n := 0
+	for _, s := range d.Stops {
+		if s.Done() {
+			n++
+		}
+	}
+	return n
+}
+
+// Photo is an upload with its latest report.
+type Photo struct {
+	Upload  audit.Upload
+	Report  audit.Report
+	Leading *audit.Finding // what the checklist names first; nil where nothing is wrong
+}
+
+// DriverStop is one stop with its photos and the upload form, which posts multipart
+// fields photo, role, csrf and, once for each further package that the photo shows,
+// also: GET /driver/stops/{tracking_id}, POST /driver/stops/{tracking_id}/photos.
+type DriverStop struct {
+	Base
+	Stop
+	Here    []audit.Delivery // further packages for the same stop
+	Photos  []Photo          // oldest first
+	Message string           // why the last upload was refused
+}
+
+func (DriverStop) template() string { return "driver_stop.html" }
+func (p DriverStop) heading() string {
+	if p.Delivery.Address != "" {
+		return p.Delivery.Address
+	}
+	return "Stop " + p.Delivery.TrackingID
+}
+
+// Roles are the roles to choose from, the next one that is missing first.
+func (p DriverStop) Roles() []audit.PhotoRole {
+	return append(slices.Clone(p.Missing), slices.DeleteFunc(slices.Clone(audit.PhotoRoles), func(r audit.PhotoRole) bool {
+		return slices.Contains(p.Missing, r)
+	})...)
+}
+
+// DriverVerdict answers an upload.
+type DriverVerdict struct {
+	Base
+	Stop
+	Photo  Photo
+	Before bool            // the same photo was uploaded for this delivery before
+	Next   *audit.Delivery // the next stop that needs a photo
+}
+
+func (DriverVerdict) template() string  { return "driver_verdict.html" }
+func (p DriverVerdict) heading() string { return verdictWords(p.Photo.Report.Verdict) }
+
+// ClaimRow is a claim in the queue.
+type ClaimRow struct {
+	Claim    dispute.Claim
+	Delivery audit.Delivery // its address, driver and zone are shown
+	Answer   dispute.Answer // recommended; empty where none was made
+	Summary  string         // of the recommendation
+}
+
+// Agent is the queue of claims, those due first first: GET /agent.
+type Agent struct {
+	Base
+	Claims []ClaimRow
+	Next   string // cursor of the next page, sent as after; empty on the last one
+}
+
+func (Agent) template() string { return "agent.html" }
+func (Agent) heading() string  { return "Claims" }
+
+// PacketRow is a packet that was issued.
+type PacketRow struct {
+	PacketID string
+	IssuedAt time.Time
+}
+
+// AgentClaim is one claim with all that is known about it: GET /agent/claims/{claim_id}.
+// Its button posts csrf to /agent/claims/{claim_id}/packets.
+type AgentClaim struct {
+	Base
+	dispute.CaseFile
+	Timeline    []dispute.Line // oldest first
+	Undated     []dispute.Line
+	NotOnRecord []string
+	Driver      *dispute.DriverRecord
+	Packets     []PacketRow // newest first
+	Message     string      // what the last button press came to
+}
+
+func (AgentClaim) template() string  { return "agent_claim.html" }
+func (p AgentClaim) heading() string { return "Claim " + p.Claim.ClaimID }
+
+// Zone is the stop's time zone, in which the page shows times.
+func (p AgentClaim) Zone() *time.Location { return p.Evidence.Delivery.Zone() }
+
+// Reaudits lists re-audits, the newest first: GET /agent/reaudits.
+type Reaudits struct {
+	Base
+	Runs []audit.Run
+	Next string // cursor of the next page, sent as after
+}
+
+func (Reaudits) template() string { return "reaudits.html" }
+func (Reaudits) heading() string  { return "Re-audits" }
+
+// Reaudit is one re-audit with the verdicts that it changed: GET /agent/reaudits/{run_id}.
+type Reaudit struct {
+	Base
+	Run   audit.Run
+	Flips []audit.Flip
+	Next  string // cursor of the next page of flips, sent as after
+}
+
+func (Reaudit) template() string  { return "reaudit.html" }
+func (p Reaudit) heading() string { return "Re-audit by " + p.Run.Checklist }
+
+// Problem says what went wrong, in words that a user may see.
+type Problem struct {
+	Base
+	Status    int
+	Code      audit.Code
+	Message   string
+	RequestID string
+}
+
+func (Problem) template() string  { return "problem.html" }
+func (p Problem) heading() string { return p.Words() }
+
+// Words says in a few words what kind of problem it is.
+func (p Problem) Words() string {
+	switch p.Status {
+	case http.StatusNotFound:
+		return "Not found"
+	case http.StatusForbidden, http.StatusUnauthorized:
+		return "Not allowed"
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		return "Try again in a moment"
+	case http.StatusInternalServerError, 0:
+		return "Something went wrong"
+	}
+	return "That did not work"
+}

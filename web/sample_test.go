@@ -1,0 +1,164 @@
+package web
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"porchlight/audit"
+	"porchlight/audit/dispute"
+	"porchlight/audit/geo"
+)
+
+var now = time.Date(2026, 5, 4, 21, 30, 0, 0, time.UTC) // 2:30 PM in Seattle
+
+func local(hour, minute int) *time.Time {
+	t := time.Date(2026, 5, 4, hour+7, minute, 0, 0, time.UTC)
+	return &t
+}
+
+const photoID = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+// delivery is a plain one, in Seattle.
+func delivery(id, address string, in audit.Instruction, hour int) audit.Delivery {
+	return audit.Delivery{TrackingID: id, DriverID: "D7", Instruction: in, WindowStart: local(hour, 0), WindowEnd: local(hour+2, 0),
+		Stop: audit.Stop{Address: address, Locality: "Seattle", Postcode: "98107", TimeZone: "America/Los_Angeles"}}
+}
+
+func report(v audit.Verdict, score int, findings ...audit.Finding) audit.Report {
+	return audit.Report{ReportID: "R1", PhotoID: photoID, Checklist: "guide-2026", Verdict: v, Score: score, Findings: findings, JudgedAt: *local(14, 5)}
+}
+
+func upload(role audit.PhotoRole) audit.Upload {
+	return audit.Upload{UploadID: "U1", PhotoID: photoID, TrackingID: "TBA310000000101", Role: role, CapturedAt: local(14, 4), ReceivedAt: *local(14, 5),
+		DriverID: "D7", Fix: &audit.Fix{Point: geo.Point{Latitude: 47.6, Longitude: -122.3}}}
+}
+
+var (
+	near    = audit.Finding{Check: "location", Result: audit.Pass, Value: 12.4, Limit: 50.0, Unit: "m", Source: "phone", Detail: "12 m from the stop"}
+	dark    = audit.Finding{Check: "brightness", Result: audit.Fail, Value: 31.27, Limit: 60.0, Unit: "luma 0-255", Reason: "photo_too_dark", Advice: "Turn on the flash or your flashlight, step closer"}
+	bright  = audit.Finding{Check: "brightness", Result: audit.Pass, Value: 131.9, Limit: 80.0, Unit: "luma 0-255"}
+	blown   = audit.Finding{Check: "exposure", Result: audit.Warn, Value: 0.284, Limit: 0.25, Unit: "share of pixels", Reason: "other", Advice: "Turn away from the light"}
+	houseNr = audit.Finding{Check: "house_number", Result: audit.Pass, Value: "1217", Limit: "1217", Source: "vision"}
+	people  = audit.Finding{Check: "person", Result: audit.Unknown, Reason: "no vision models installed"}
+	size    = audit.Finding{Check: "readable", Result: audit.Pass, Value: 4032, Limit: 800.0, Unit: "px"}
+	pair    = audit.Finding{Check: "set", Result: audit.Fail, Value: 1, Limit: 2, Unit: "photos", Detail: "Missing: the hidden package close up", Advice: "Add a photo showing the hidden package close up"}
+)
+
+func evidence() dispute.Evidence {
+	d := delivery("TBA310000000101", "1217 NW 62nd St", audit.Hidden, 14)
+	d.DeliveredAt, d.Outcome, d.Note = local(14, 6), audit.Delivered, "Behind the planter, left of the door"
+	return dispute.Evidence{Delivery: d, Photos: []audit.JudgedUpload{
+		{Upload: upload(audit.Context), Report: report(audit.Accept, 95, near, bright, blown, houseNr, people, size)},
+		{Upload: upload(audit.CloseUp), Report: report(audit.Review, 70, near, bright, people)},
+	}}
+}
+
+// full is every page with all it can show.
+func full() map[string]Page {
+	base := Base{Role: audit.Agent, CSRF: "csrf-1", Now: now}
+	driver := Base{Role: audit.Driver, DriverID: "D7", CSRF: "csrf-1", Now: now}
+	hidden := delivery("TBA310000000101", "1217 NW 62nd St", audit.Hidden, 14)
+	hidden.Unit, hidden.DoNotRing, hidden.Proofs = "4B", true, audit.Proofs{audit.ProofPhoto, audit.ProofOneTimePassword}
+	next := delivery("TBA310000000103", "860 Elm Terrace Apartments North", audit.FrontDoor, 15)
+	both := []audit.PhotoRole{audit.Context, audit.CloseUp}
+	one := []audit.PhotoRole{audit.Placement}
+	tomorrow := delivery("TBA310000000105", "77 Bay Rd", audit.ToMailroom, 38)
+	overdue, soon := now.Add(-50*time.Hour), now.Add(5*time.Hour)
+	claim := dispute.Claim{ClaimID: "CLM-2026-00017", TrackingID: "TBA310000000101", ReportedAt: local(18, 40), DueAt: &soon, Reason: "delivered_not_received",
+		Statement: "I was home all day and nothing came.\nThe photo is not my door.", Channel: "stripe"}
+	late := claim
+	late.ClaimID, late.DueAt = "CLM-2026-00009", &overdue
+	undated := dispute.Claim{ClaimID: "CLM-2026-00021", TrackingID: "TBA310000000777"}
+	recommendation := dispute.Recommendation{Recommendation: dispute.DisputeClaim, Summary: "dispute: photo at 12 m, number matches", Strength: 9, Rules: "rules-2026",
+		Reasons:    []dispute.Point{{Rule: "photo.near", Text: "the photo was taken 12 m from the stop", Source: "photo 9f86d081884c"}, {Rule: "photo.number", Text: "the house number 1217 can be read in the photo", Source: "photo 9f86d081884c"}},
+		Weaknesses: []dispute.Point{{Rule: "fix.phone", Text: "the position is the phone's own, the file has none", Source: "driver's phone"}}}
+	finished := now.Add(-time.Hour)
+	run := audit.Run{RunID: "0198-run", Checklist: "guide-2026b", StartedAt: now.Add(-2 * time.Hour), FinishedAt: &finished, Done: 18250, Flipped: 2, Failed: 1,
+		Filter: audit.Filter{Since: now.AddDate(0, -1, 0), DriverID: "D7"}, Measure: true}
+	running := audit.Run{RunID: "0199-run", Checklist: "guide-2026", StartedAt: now, Done: 500}
+	leading := func(f audit.Finding) *audit.Finding { return &f }
+	return map[string]Page{
+		"signin":      SignIn{Base: Base{CSRF: "csrf-1"}, Message: "That token is not known. Ask dispatch for a new one.", Next: "/driver"},
+		"signin_link": SignIn{Base: Base{CSRF: "csrf-1"}, Token: "secret-1"},
+		"home":        Home{},
+		"driver": Driver{driver, []Stop{
+			{Delivery: tomorrow, Required: one, Missing: one},
+			{Delivery: next, Required: one, Missing: one, Verdict: audit.Retake},
+			{Delivery: hidden, Required: both, Missing: both[1:], Verdict: audit.Accept},
+			{Delivery: delivery("TBA310000000104", "12 Pine St", audit.FrontDoor, 12), Required: one, Verdict: audit.Accept},
+			{Delivery: delivery("TBA310000000106", "14 Pine St", audit.SideDoor, 12), Required: one, Verdict: audit.Review},
+			{Delivery: delivery("TBA310000000107", "9 Hill Ave", audit.HandToCustomer, 16)},
+		}},
+		"driver_stop": DriverStop{Base: driver, Stop: Stop{Delivery: hidden, Required: both, Missing: both[1:], Verdict: audit.Accept},
+			Here:    []audit.Delivery{{TrackingID: "TBA310000000102"}, {TrackingID: "TBA310000000108"}},
+			Photos:  []Photo{{upload(audit.Context), report(audit.Retake, 40, dark, near), leading(dark)}, {upload(audit.Context), report(audit.Accept, 95, near, bright), nil}},
+			Message: "The photo has 31000000 bytes, 25000000 are the most"},
+		"verdict_retake": DriverVerdict{Base: driver, Stop: Stop{Delivery: hidden, Required: both, Missing: both, Verdict: audit.Retake},
+			Photo: Photo{upload(audit.Context), report(audit.Retake, 40, size, dark, blown, near, houseNr, people), leading(dark)}, Next: &next},
+		"verdict_accept": DriverVerdict{Base: driver, Stop: Stop{Delivery: next, Required: one, Verdict: audit.Accept},
+			Photo: Photo{upload(audit.Placement), report(audit.Accept, 95, size, bright, near, houseNr, people), nil}, Next: &hidden, Before: true},
+		"verdict_review": DriverVerdict{Base: driver, Stop: Stop{Delivery: hidden, Required: both, Missing: both[1:], Verdict: audit.Review},
+			Photo: Photo{upload(audit.Context), report(audit.Review, 60, size, bright, near, pair), leading(pair)}},
+		"agent": Agent{base, []ClaimRow{
+			{late, evidence().Delivery, dispute.DisputeClaim, recommendation.Summary},
+			{claim, evidence().Delivery, dispute.ReviewClaim, "review: the photo's position is unknown"},
+			{undated, audit.Delivery{}, dispute.AcceptClaim, "accept: the delivery is not on record"},
+		}, "cursor 2/3"},
+		"agent_claim": AgentClaim{Base: base, CaseFile: dispute.CaseFile{Claim: claim, Evidence: evidence(), Recommendation: recommendation},
+			Timeline: []dispute.Line{{At: *local(14, 0), What: "delivery window opens", Source: "delivery record"}, {At: *local(14, 4), What: "photo taken (context)", Source: "driver's phone, sent with photo 9f86d081884c"},
+				{At: *local(14, 6), What: "recorded as delivered", Source: "delivery record"}},
+			Undated: []dispute.Line{{What: "Behind the planter, left of the door", Source: "driver's note"}}, NotOnRecord: []string{"where the package was scanned", "any contact attempt"},
+			Driver:  &dispute.DriverRecord{DriverID: "D7", Packages: 500, NotReceived: 2, From: now.AddDate(0, -1, 0), To: now},
+			Packets: []PacketRow{{"0198-packet", now}}, Message: "The packet is issued."},
+		"reaudits": Reaudits{base, []audit.Run{running, run}, "c"},
+		"reaudit": Reaudit{base, run, []audit.Flip{
+			{UploadID: "U1", PhotoID: photoID, TrackingID: "TBA310000000101", DriverID: "D7", Before: audit.Accept, After: audit.Retake, Check: "blur", Detail: "blur 1.31 (limit 1)"},
+			{UploadID: "U2", PhotoID: photoID, TrackingID: "TBA310000000102", Before: audit.Retake, After: audit.Review}}, "c"},
+		"problem": Problem{base, 404, audit.CodeNotFound, "There is no claim CLM-9", "0198-request"},
+	}
+}
+
+// empty is every page with nothing to show.
+func empty() map[string]Page {
+	d := Base{Role: audit.Driver}
+	return map[string]Page{
+		"signin": SignIn{}, "home": Home{}, "driver": Driver{Base: d}, "driver_stop": DriverStop{Base: d}, "driver_verdict": DriverVerdict{Base: d},
+		"agent": Agent{}, "agent_claim": AgentClaim{}, "reaudits": Reaudits{}, "reaudit": Reaudit{}, "problem": Problem{},
+	}
+}
+
+// evil tries what breaks pages: markup, quotes, an end of a title, a script URL, text
+// that runs from right to left, and a very long word.
+const evil = `"><script>alert(1)</script><img src=x onerror=alert(2)>'</title>{{.}} javascript:alert(3) ?a=b#c %2e%2e ` + "\u202e\u2066" + `</textarea>`
+
+// hostile is every page with [evil] in each text that comes from outside.
+func hostile(t *testing.T) map[string]Page {
+	t.Helper()
+	long := evil + strings.Repeat("W", 300)
+	base := Base{Title: evil, Role: audit.Agent, DriverID: evil, CSRF: evil, Now: now}
+	d := audit.Delivery{TrackingID: evil, DriverID: evil, Instruction: evil, Proofs: audit.Proofs{evil}, Note: evil, OutcomeReason: evil,
+		Stop: audit.Stop{Address: long, Unit: evil, Locality: evil, Postcode: evil, Country: evil, TimeZone: evil, Kind: evil}}
+	u := audit.Upload{UploadID: evil, PhotoID: evil, TrackingID: evil, Role: evil, DriverID: evil, MediaType: evil}
+	f := audit.Finding{Check: evil, Result: evil, Value: evil, Limit: evil, Unit: evil, Reason: evil, Advice: evil, Detail: evil, Source: evil}
+	number := audit.Finding{Check: "house_number", Result: audit.Fail, Value: evil, Advice: evil}
+	r := audit.Report{PhotoID: evil, Checklist: evil, Verdict: evil, Findings: []audit.Finding{f, number}}
+	stop := Stop{Delivery: d, Required: []audit.PhotoRole{evil}, Missing: []audit.PhotoRole{evil}, Verdict: evil}
+	photo := Photo{u, r, &f}
+	c := dispute.Claim{ClaimID: evil, TrackingID: evil, Reason: evil, Statement: long, Channel: evil}
+	points := []dispute.Point{{Rule: evil, Text: evil, Source: evil}}
+	lines := []dispute.Line{{At: now, Local: evil, What: evil, Source: evil}}
+	run := audit.Run{RunID: evil, Checklist: evil, Filter: audit.Filter{DriverID: evil}, StartedAt: now}
+	return map[string]Page{
+		"signin": SignIn{base, evil, evil, evil}, "home": Home{base}, "driver": Driver{base, []Stop{stop}},
+		"driver_stop":    DriverStop{base, stop, []audit.Delivery{d}, []Photo{photo}, evil},
+		"driver_verdict": DriverVerdict{base, stop, photo, true, &d},
+		"agent":          Agent{base, []ClaimRow{{c, d, evil, evil}}, evil},
+		"agent_claim": AgentClaim{base, dispute.CaseFile{Claim: c, Evidence: dispute.Evidence{Delivery: d, Photos: []audit.JudgedUpload{{Upload: u, Report: r}}},
+			Recommendation: dispute.Recommendation{Recommendation: evil, Summary: evil, Reasons: points, Weaknesses: points}}, lines, lines, []string{evil},
+			&dispute.DriverRecord{DriverID: evil}, []PacketRow{{evil, now}}, evil},
+		"reaudits": Reaudits{base, []audit.Run{run}, evil},
+		"reaudit":  Reaudit{base, run, []audit.Flip{{evil, evil, evil, evil, evil, evil, evil, evil}}, evil},
+		"problem":  Problem{base, 500, evil, evil, evil},
+	}
+}

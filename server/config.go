@@ -1,0 +1,173 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"porchlight/audit"
+	"porchlight/audit/dispute"
+	"porchlight/web"
+)
+
+// Deliveries are the deliveries on record.
+type Deliveries interface {
+	// PutDeliveries inserts or updates rows in one transaction and says what became of
+	// each. Errors: [audit.CodeInvalid], [audit.CodeUnavailable].
+	PutDeliveries(ctx context.Context, rows []audit.Delivery, at time.Time) ([]audit.Change, error)
+	// Delivery finds one. Errors: [audit.CodeNotFound], [audit.CodeUnavailable].
+	Delivery(ctx context.Context, trackingID string) (audit.Delivery, error)
+	// DriverDeliveries are a driver's deliveries whose window starts within [from, to).
+	DriverDeliveries(ctx context.Context, driverID string, from, to time.Time) ([]dispute.Evidence, error)
+	// Evidence is a delivery with its photos and events. Errors: [audit.CodeNotFound].
+	Evidence(ctx context.Context, trackingID string) (dispute.Evidence, error)
+	// AddEvents keeps events; one that is kept already is left as it is.
+	AddEvents(ctx context.Context, events []dispute.Event) error
+}
+
+// Photos are the uploads and reports on record.
+type Photos interface {
+	// PhotoUploads are all uploads of these bytes, oldest first. Errors: [audit.CodeNotFound].
+	PhotoUploads(ctx context.Context, photoID string) ([]audit.JudgedUpload, error)
+	// Reports are all reports on a photo, oldest first.
+	Reports(ctx context.Context, photoID string) ([]audit.Report, error)
+}
+
+// Claims are the claims and packets on record.
+type Claims interface {
+	// PutClaims inserts or updates rows in one transaction and says what became of each.
+	PutClaims(ctx context.Context, rows []dispute.Claim, at time.Time) ([]audit.Change, error)
+	// Claim finds one. Errors: [audit.CodeNotFound].
+	Claim(ctx context.Context, claimID string) (dispute.Claim, error)
+	// Claims lists them, due first, from the one after the cursor.
+	Claims(ctx context.Context, after string, limit int) (claims []dispute.Claim, next string, err error)
+	// Packet finds a packet. Errors: [audit.CodeNotFound].
+	Packet(ctx context.Context, packetID string) (dispute.FrozenPacket, error)
+	// Packets are a claim's packets without their JSON.
+	Packets(ctx context.Context, claimID string) ([]dispute.FrozenPacket, error)
+}
+
+// Tokens are the credentials on record.
+type Tokens interface {
+	// TokenByHash finds a token by the SHA-256 of its secret, in hex. Errors: [audit.CodeNotFound].
+	TokenByHash(ctx context.Context, hash string) (audit.Token, error)
+}
+
+// Reaudits are the re-audits on record.
+type Reaudits interface {
+	// Run finds one. Errors: [audit.CodeNotFound].
+	Run(ctx context.Context, runID string) (audit.Run, error)
+	// Runs lists them, newest first, from the one after the cursor.
+	Runs(ctx context.Context, after string, limit int) (runs []audit.Run, next string, err error)
+	// Flips lists the verdicts a run changed, from the one after the cursor.
+	Flips(ctx context.Context, runID, after string, limit int) (flips []audit.Flip, next string, err error)
+	// Checklist is the text kept under a version. Errors: [audit.CodeNotFound].
+	Checklist(ctx context.Context, version string) (text string, err error)
+}
+
+// Records is all that the server reads and writes of the records.
+type Records interface {
+	Deliveries
+	Photos
+	Claims
+	Tokens
+	Reaudits
+	// Ping tells whether the records answer.
+	Ping(ctx context.Context) error
+}
+
+// Objects are the stored photos; their bytes come through [audit.Service].
+type Objects interface {
+	// Ping tells whether the objects answer.
+	Ping(ctx context.Context) error
+}
+
+// Limits bound what the server takes in. A zero field stands for its default.
+type Limits struct {
+	// Judging is how many photos are decoded at once; default 8.
+	Judging int
+	// Uploads is how many photos are held in memory at once, being read or waiting to be
+	// judged; one more is answered 503 with Retry-After. A slow phone holds one of these
+	// and none of Judging. Default 4 x Judging.
+	Uploads int
+	// ImportBytes is the most that one import may weigh; default 512 MiB. Imports are
+	// streamed, not held.
+	ImportBytes int64
+	// UploadTime is how long a photo's body may take to arrive; default 2 minutes.
+	UploadTime time.Duration
+	// IdleTime is how long an import may send nothing, and how long a connection may
+	// stay open between requests; default 60 seconds.
+	IdleTime time.Duration
+	// HeaderTime is how long a request's header may take; default 10 seconds.
+	HeaderTime time.Duration
+	// ShutdownTime is how long requests may take to end when the server stops; default 30 seconds.
+	ShutdownTime time.Duration
+	// SessionTime is how long a person stays signed in; default 12 hours.
+	SessionTime time.Duration
+}
+
+func (l Limits) withDefaults() Limits {
+	for _, n := range []struct {
+		v *int
+		d int
+	}{{&l.Judging, 8}, {&l.Uploads, 0}} {
+		if *n.v <= 0 {
+			*n.v = n.d
+		}
+	}
+	if l.Uploads == 0 {
+		l.Uploads = 4 * l.Judging
+	}
+	if l.ImportBytes <= 0 {
+		l.ImportBytes = 512 << 20
+	}
+	for _, t := range []struct {
+		v *time.Duration
+		d time.Duration
+	}{
+		{&l.UploadTime, 2 * time.Minute}, {&l.IdleTime, time.Minute}, {&l.HeaderTime, 10 * time.Second},
+		{&l.ShutdownTime, 30 * time.Second}, {&l.SessionTime, 12 * time.Hour},
+	} {
+		if *t.v <= 0 {
+			*t.v = t.d
+		}
+	}
+	return l
+}
+
+// Config is what a [Server] is made of.
+type Config struct {
+	Audit   *audit.Service
+	Dispute *dispute.Service
+	Records Records
+	Objects Objects
+	Pages   *web.Pages
+	Log     *slog.Logger     // default [slog.Default]
+	Now     func() time.Time // default [time.Now]
+	NewID   func() string    // ids of events and requests; required
+	Limits  Limits
+	// Sessions keeps the sessions of people who signed in; nil keeps them in memory, so
+	// that a restart signs everyone out. It must be shared where several servers answer
+	// under one name.
+	Sessions scs.Store
+	// Secure marks cookies for HTTPS alone. Only a server on a loopback address may go without.
+	Secure bool
+	// Version is the program's, for the OpenAPI document.
+	Version string
+}
+
+func (c Config) validate() error {
+	var errs []error
+	for name, missing := range map[string]bool{
+		"Audit": c.Audit == nil, "Dispute": c.Dispute == nil, "Records": c.Records == nil,
+		"Objects": c.Objects == nil, "Pages": c.Pages == nil, "NewID": c.NewID == nil,
+	} {
+		if missing {
+			errs = append(errs, errors.New("server: Config."+name+" is missing"))
+		}
+	}
+	return errors.Join(errs...)
+}

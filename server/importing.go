@@ -1,0 +1,100 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"porchlight/audit"
+	"porchlight/audit/rows"
+)
+
+const (
+	importBatch = 500     // rows a transaction
+	importHead  = 2 << 10 // bytes that tell the format where the content type does not
+)
+
+// Kept is how many rows of an import were kept.
+type Kept struct {
+	Created   int `json:"created"`
+	Updated   int `json:"updated"`
+	Unchanged int `json:"unchanged"`
+}
+
+// importRows reads a body row by row, puts the good rows and answers what became of
+// all. Rows that were kept stay kept, whatever follows: the same import again resumes.
+func importRows[T any](s *Server, put func(context.Context, []T, time.Time) ([]audit.Change, error)) func(*gin.Context) error {
+	return func(c *gin.Context) error {
+		ctx := c.Request.Context()
+		body := bufio.NewReaderSize(&steady{
+			r:       http.MaxBytesReader(c.Writer, c.Request.Body, s.limits.ImportBytes),
+			control: exchangeOf(ctx).control, idle: s.limits.IdleTime,
+		}, importHead)
+		head, err := body.Peek(importHead)
+		if len(head) == 0 {
+			if err := bodyError(err); err != nil {
+				return err
+			}
+			return audit.Errorf(audit.CodeUnreadable, "The import is empty")
+		}
+		format, err := rows.Detect(c.GetHeader("Content-Type"), "", head)
+		if err != nil {
+			return audit.Errorf(CodeMediaType, "Send application/json, application/x-ndjson or text/csv: %s", audit.ErrorMessage(err))
+		}
+		at := s.now().UTC()
+		sum, err := rows.Import(ctx, rows.Read[T](body, format), importBatch,
+			func(ctx context.Context, batch []T) ([]audit.Change, error) { return put(ctx, batch, at) }, nil)
+		s.metrics.imported(sum)
+		if err != nil {
+			if worded := bodyError(err); worded != nil {
+				err = worded
+			}
+			p := problemOf(ctx, err)
+			if p.Code == audit.CodeInvalid || p.Code == audit.CodeUnknownField {
+				// Not a row is wrong but the whole: a header, an array that never ends.
+				p.Status, p.Title = http.StatusBadRequest, http.StatusText(http.StatusBadRequest)
+			}
+			p.Kept, p.Rejected = &Kept{sum.Created, sum.Updated, sum.Unchanged}, sum.Rejected
+			return p
+		}
+		switch {
+		case sum.Rows() == 0:
+			return audit.Errorf(audit.CodeUnreadable, "The import has no rows")
+		case sum.RejectedCount == sum.Rows():
+			return &Problem{Code: CodeRejected, Detail: "No row was kept: " + sum.Rejected[0].Message, Kept: &Kept{}, Rejected: sum.Rejected}
+		}
+		return answer(c, http.StatusOK, sum)
+	}
+}
+
+// bodyError words what went wrong while a body arrived; nil for anything else.
+func bodyError(err error) error {
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return audit.Errorf(CodeTooMuch, "The body is larger than %d MiB: send it in parts", over.Limit>>20)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return audit.Errorf(CodeTimeout, "The body stopped arriving")
+	}
+	return nil
+}
+
+// steady reads a body that may take long as long as it keeps arriving.
+type steady struct {
+	r       io.Reader
+	control *http.ResponseController
+	idle    time.Duration
+}
+
+func (s *steady) Read(p []byte) (int, error) {
+	if err := s.control.SetReadDeadline(time.Now().Add(s.idle)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, err
+	}
+	return s.r.Read(p)
+}

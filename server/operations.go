@@ -1,0 +1,179 @@
+package server
+
+import (
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"porchlight/audit"
+	"porchlight/audit/dispute"
+	"porchlight/audit/rows"
+)
+
+var (
+	text   = &huma.Schema{Type: huma.TypeString}
+	number = &huma.Schema{Type: huma.TypeNumber}
+	moment = &huma.Schema{Type: huma.TypeString, Format: "date-time"}
+	binary = &huma.Schema{Type: huma.TypeString, Format: "binary"}
+)
+
+// jsonAnswer describes an answer whose body is T.
+func jsonAnswer[T any](r huma.Registry, description string) *huma.Response {
+	return &huma.Response{Description: description, Content: map[string]*huma.MediaType{
+		"application/json": {Schema: r.Schema(reflect.TypeFor[T](), true, "")},
+	}}
+}
+
+func binaryAnswer(description string, mediaTypes ...string) *huma.Response {
+	r := &huma.Response{Description: description, Content: map[string]*huma.MediaType{}}
+	for _, mt := range mediaTypes {
+		r.Content[mt] = &huma.MediaType{Schema: binary}
+	}
+	return r
+}
+
+// importBody describes what an import takes: its formats, with T's fields.
+func importBody[T any]() *huma.RequestBody {
+	// The schema is of its own: a row's fields are listed in place, so that the document
+	// needs no second name for what an import leaves optional.
+	registry := huma.NewMapRegistry(schemaPrefix, schemaName)
+	registry.RegisterTypeAlias(reflect.TypeFor[audit.Proofs](), reflect.TypeFor[[]audit.Proof]())
+	row := registry.Schema(reflect.TypeFor[T](), false, "")
+	return &huma.RequestBody{
+		Required: true,
+		Description: "One object, an array, NDJSON, or CSV with a header of the same names. Absent fields keep what is on record; " +
+			"unknown fields are errors.",
+		Content: map[string]*huma.MediaType{
+			"application/json":     {Schema: &huma.Schema{OneOf: []*huma.Schema{row, {Type: huma.TypeArray, Items: row}}}},
+			"application/x-ndjson": {Schema: text},
+			"text/csv":             {Schema: text},
+		},
+	}
+}
+
+func importAnswers(r huma.Registry) map[string]*huma.Response {
+	return map[string]*huma.Response{"200": jsonAnswer[rows.Summary](r, "What became of the rows. Rejected rows were not kept, all others were")}
+}
+
+var importDeliveriesDoc = operation{
+	id: "import-deliveries", tag: "deliveries", summary: "Import deliveries",
+	text:   "Inserts or updates deliveries by tracking id. The same import again changes nothing.",
+	errors: []int{408, 413, 415, 422}, request: importBody[audit.Delivery](), answers: importAnswers,
+}
+
+var deliveryDoc = operation{
+	id: "get-delivery", tag: "deliveries", summary: "A delivery with its photos and events",
+	text: "Drivers see their own deliveries alone.", errors: []int{404, 422},
+}
+
+var eventDoc = operation{
+	id: "add-event", tag: "deliveries", summary: "Add an event to a delivery", status: 201,
+	text:   "A scan, a contact or password attempt, a note, a location fix. The same event_id again is kept once.",
+	errors: []int{404, 413, 415, 422},
+}
+
+var uploadDoc = operation{
+	id: "upload-photo", tag: "photos", summary: "Upload a photo of a delivery",
+	text: "Keeps the photo exactly as sent, judges it and answers the report, so that the driver can retake it at the door. " +
+		"The same bytes for the same delivery again answer 200 with the same report. " +
+		"A photo that does not decode is kept too: 201, verdict retake, and a problem that says why.",
+	errors: []int{404, 408, 413, 415, 422},
+	request: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {
+		Schema: &huma.Schema{
+			Type: huma.TypeObject, Required: []string{"photo"}, AdditionalProperties: false,
+			Properties: map[string]*huma.Schema{
+				"photo":       {Type: huma.TypeString, Format: "binary", Description: "JPEG, PNG, WebP or HEIC, at most 25 MB"},
+				"role":        {Type: huma.TypeString, Enum: anys(audit.PhotoRoles), Default: string(audit.Placement)},
+				"captured_at": moment,
+				"latitude":    {Type: huma.TypeNumber, Description: "The phone's own fix, degrees"},
+				"longitude":   number,
+				"accuracy_m":  {Type: huma.TypeNumber, Description: "The fix's reported error, metres"},
+				"also":        {Type: huma.TypeArray, Items: text, Description: "Further tracking ids of the same stop; repeated or separated by commas"},
+			},
+		},
+	}}},
+	answers: func(r huma.Registry) map[string]*huma.Response {
+		return map[string]*huma.Response{
+			"201": jsonAnswer[Uploaded](r, "Kept and judged"),
+			"200": jsonAnswer[Uploaded](r, "Known already: the upload of then, and its latest report"),
+		}
+	},
+}
+
+var originalDoc = operation{
+	id: "get-photo", tag: "photos", summary: "A photo's bytes exactly as first received",
+	text:   "The bytes are checked against their digest before they are sent. Drivers see photos of their own deliveries alone.",
+	errors: []int{404},
+	answers: func(huma.Registry) map[string]*huma.Response {
+		return map[string]*huma.Response{
+			"200": binaryAnswer("The photo", "image/jpeg", "image/png", "image/webp", "image/heic"),
+			"304": {Description: "The client has it already"},
+		}
+	},
+}
+
+var previewDoc = operation{
+	id: "get-photo-preview", tag: "photos", summary: "A photo upright and small, as JPEG",
+	errors: []int{404, 422},
+	params: []*huma.Param{{Name: "side", In: "query", Description: "The most pixels of the long side, 160 to 2048; 1280 where absent",
+		Schema: &huma.Schema{Type: huma.TypeInteger}}},
+	answers: func(huma.Registry) map[string]*huma.Response {
+		return map[string]*huma.Response{"200": binaryAnswer("The preview", "image/jpeg"), "304": {Description: "The client has it already"}}
+	},
+}
+
+var reportsDoc = operation{
+	id: "list-photo-reports", tag: "photos", summary: "All reports on a photo, oldest first",
+	text: "Reports are appended, never changed.", errors: []int{404},
+}
+
+var importClaimsDoc = operation{
+	id: "import-claims", tag: "claims", summary: "Import claims",
+	text:   "Inserts or updates claims by claim id. A claim about a delivery that is not on record is kept: that is an answer too.",
+	errors: []int{408, 413, 415, 422}, request: importBody[dispute.Claim](), answers: importAnswers,
+}
+
+var claimsDoc = operation{id: "list-claims", tag: "claims", summary: "Claims, due first", errors: []int{422}}
+
+var claimDoc = operation{
+	id: "get-claim", tag: "claims", summary: "A claim with its evidence, the recommendation and its packets", errors: []int{404, 422},
+}
+
+var issueDoc = operation{
+	id: "issue-packet", tag: "claims", summary: "Issue a packet: freeze the evidence that answers a claim", status: 201,
+	text: "Each packet is new and never changes once issued.", errors: []int{404, 422},
+}
+
+var packetsDoc = operation{id: "list-packets", tag: "claims", summary: "A claim's packets", errors: []int{404}}
+
+var packetDoc = operation{
+	id: "get-packet", tag: "claims", summary: "A packet, as ZIP or as JSON",
+	text:   "The ZIP holds the packet, the originals, a manifest and its signature; `porchlight verify` checks it without a server.",
+	errors: []int{404},
+	paths:  []string{"/api/v1/packets/{packet_id}.zip", "/api/v1/packets/{packet_id}.json"},
+	answers: func(huma.Registry) map[string]*huma.Response {
+		r := binaryAnswer("The packet", "application/zip")
+		r.Content["application/json"] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeObject}}
+		return map[string]*huma.Response{"200": r}
+	},
+}
+
+var startReauditDoc = operation{
+	id: "start-reaudit", tag: "reaudits", summary: "Judge stored photos again", status: 202,
+	text:   "Answers 200 where the run is done already, else 202; one run at a time. Issued packets never change.",
+	errors: []int{413, 415, 422},
+}
+
+var reauditsDoc = operation{id: "list-reaudits", tag: "reaudits", summary: "Re-audits, newest first", errors: []int{422}}
+
+var reauditDoc = operation{
+	id: "get-reaudit", tag: "reaudits", summary: "A re-audit with the verdicts it changed", errors: []int{404, 422},
+}
+
+func anys[T ~string](in []T) []any {
+	out := make([]any, len(in))
+	for i, v := range in {
+		out[i] = string(v)
+	}
+	return out
+}

@@ -1,0 +1,205 @@
+package server
+
+import (
+	"crypto/subtle"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"porchlight/audit"
+	"porchlight/web"
+)
+
+const maxFormBytes = 64 << 10 // of a form without a photo
+
+// pageRoutes are the routes for people.
+func (s *Server) pageRoutes() []route {
+	rows := []route{
+		{method: "GET", path: "/", handle: s.home},
+		{method: "GET", path: "/signin", handle: s.signInPage},
+		{method: "POST", path: "/signin", handle: s.signIn},
+		{method: "POST", path: "/signout", roles: everyRole, handle: s.signOut},
+		{method: "GET", path: "/static/{file}", handle: s.static},
+
+		{method: "GET", path: "/driver", roles: drivers, handle: s.driverPage},
+		{method: "GET", path: "/driver/stops/{tracking_id}", roles: drivers, handle: s.stopPage},
+		{method: "POST", path: "/driver/stops/{tracking_id}/photos", roles: drivers, handle: s.uploadFromPage},
+		{method: "GET", path: "/driver/stops/{tracking_id}/photos/{photo_id}", roles: drivers, handle: s.verdictPage},
+
+		{method: "GET", path: "/agent", roles: claimants, handle: s.claimsPage},
+		{method: "GET", path: "/agent/claims/{claim_id}", roles: claimants, handle: s.claimPage},
+		{method: "POST", path: "/agent/claims/{claim_id}/packets", roles: answerers, handle: s.issueFromPage},
+		{method: "GET", path: "/agent/reaudits", roles: claimants, handle: s.reauditsPage},
+		{method: "GET", path: "/agent/reaudits/{run_id}", roles: claimants, handle: s.reauditPage},
+	}
+	for i := range rows {
+		rows[i].page = true
+	}
+	return rows
+}
+
+// render draws a page. What it shows is somebody's own: no cache keeps it.
+func (s *Server) render(c *gin.Context, status int, p web.Page) error {
+	c.Header("Cache-Control", "no-store")
+	return s.pages.Render(c.Writer, p, status)
+}
+
+// base is what every page knows about its reader.
+func (s *Server) base(c *gin.Context) web.Base {
+	x := exchangeOf(c.Request.Context())
+	return web.Base{Role: x.principal.Role, DriverID: x.principal.DriverID, CSRF: x.csrf, Now: s.now()}
+}
+
+// problemPage answers an error with a page.
+func (s *Server) problemPage(c *gin.Context, p *Problem) {
+	page := web.Problem{Base: s.base(c), Status: p.Status, Code: p.Code, Message: p.Detail, RequestID: p.RequestID}
+	if err := s.render(c, p.Status, page); err != nil {
+		s.log.ErrorContext(c.Request.Context(), "the problem page cannot be drawn", "cause", err)
+		if !c.Writer.Written() {
+			c.String(p.Status, "%s\n", p.Detail)
+		}
+	}
+}
+
+// static serves the style sheet and the icon.
+func (s *Server) static(c *gin.Context) error {
+	b, err := web.Static().Open(c.Param("file"))
+	if err != nil {
+		return audit.Errorf(audit.CodeNotFound, "There is nothing at this address")
+	}
+	defer b.Close()
+	c.Header("Cache-Control", "public, max-age=3600")
+	http.ServeFileFS(c.Writer, c.Request, web.Static(), c.Param("file"))
+	return nil
+}
+
+// home is GET /: a driver's stops, else the page to begin from.
+func (s *Server) home(c *gin.Context) error {
+	x := exchangeOf(c.Request.Context())
+	if x.token != "" {
+		if err := s.authenticate(c.Request, x); err != nil && Status(audit.ErrorCode(err)) != http.StatusUnauthorized {
+			return err
+		}
+	}
+	switch x.principal.Role {
+	case audit.Driver:
+		return s.seeOther(c, "/driver")
+	case audit.Agent, audit.Admin:
+		return s.seeOther(c, "/agent")
+	}
+	return s.render(c, http.StatusOK, web.Home{Base: s.base(c)})
+}
+
+// seeOther sends a browser on, with GET.
+func (s *Server) seeOther(c *gin.Context, to string) error {
+	c.Header("Cache-Control", "no-store")
+	c.Redirect(http.StatusSeeOther, to)
+	return nil
+}
+
+// sendToSignIn asks a person to sign in, and remembers where they wanted to go.
+func (s *Server) sendToSignIn(c *gin.Context) {
+	c.Abort()
+	s.drain(c.Request)
+	to := "/signin"
+	if c.Request.Method == http.MethodGet {
+		to += "?next=" + url.QueryEscape(c.Request.URL.EscapedPath())
+	}
+	_ = s.seeOther(c, to)
+}
+
+// signInPage is GET /signin. A token in the address only fills in the form: following
+// a link signs nobody in.
+func (s *Server) signInPage(c *gin.Context) error {
+	return s.render(c, http.StatusOK, web.SignIn{Base: s.base(c), Token: c.Query("token"), Next: localPath(c.Query("next"))})
+}
+
+// signIn is POST /signin.
+func (s *Server) signIn(c *gin.Context) error {
+	f, err := s.smallForm(c)
+	if err != nil {
+		return err
+	}
+	next, hash := localPath(f.Get("next")), tokenHash(strings.TrimSpace(f.Get("token")))
+	p, err := s.principal(c.Request, hash)
+	if err != nil {
+		status := Status(audit.ErrorCode(err))
+		if status != http.StatusUnauthorized {
+			return err
+		}
+		exchangeOf(c.Request.Context()).code = audit.ErrorCode(err)
+		return s.render(c, status, web.SignIn{Base: s.base(c), Next: next, Message: audit.ErrorMessage(err)})
+	}
+	if err := s.beginSession(c, hash); err != nil {
+		return err
+	}
+	exchangeOf(c.Request.Context()).principal = p
+	if next == "" {
+		next = "/"
+	}
+	return s.seeOther(c, next)
+}
+
+// signOut is POST /signout.
+func (s *Server) signOut(c *gin.Context) error {
+	if err := s.checkedForm(c); err != nil {
+		return err
+	}
+	if err := s.endSession(c); err != nil {
+		return err
+	}
+	return s.seeOther(c, "/signin")
+}
+
+// smallForm reads a form without a photo.
+func (s *Server) smallForm(c *gin.Context) (url.Values, error) {
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxFormBytes)
+	if err := c.Request.ParseForm(); err != nil {
+		if worded := bodyError(err); worded != nil {
+			return nil, worded
+		}
+		return nil, audit.Errorf(audit.CodeUnreadable, "The form cannot be read", err)
+	}
+	return c.Request.PostForm, nil
+}
+
+// checkedForm reads a form without a photo and checks that our own page made it.
+func (s *Server) checkedForm(c *gin.Context) error {
+	f, err := s.smallForm(c)
+	if err != nil {
+		return err
+	}
+	return s.checkCSRF(c, f.Get("csrf"))
+}
+
+// checkCSRF holds a form's csrf field against the session's.
+func (s *Server) checkCSRF(c *gin.Context, given string) error {
+	want := exchangeOf(c.Request.Context()).csrf
+	if want == "" || subtle.ConstantTimeCompare([]byte(given), []byte(want)) != 1 {
+		return audit.Errorf(CodeCrossSite, "This form is out of date: go back, load the page again and send it once more")
+	}
+	return nil
+}
+
+// localPath is a path on this server; anything else is empty, so that nobody is sent
+// elsewhere after signing in.
+func localPath(p string) string {
+	u, err := url.Parse(p)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") ||
+		strings.HasPrefix(p, "//") || strings.ContainsAny(p, "\\\r\n\t") || path.Clean(u.Path) == "/signin" {
+		return ""
+	}
+	return u.EscapedPath()
+}
+
+// at joins a path from segments that may hold anything but slashes.
+func at(segments ...string) string {
+	var b strings.Builder
+	for _, s := range segments {
+		b.WriteString("/" + url.PathEscape(s))
+	}
+	return b.String()
+}

@@ -1,0 +1,116 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/gin-gonic/gin"
+
+	"porchlight/audit"
+	"porchlight/audit/dispute"
+	"porchlight/web"
+)
+
+const (
+	claimsOnPage = 25 // each with its recommendation
+	rowsOnPage   = 50
+)
+
+// claimsPage is GET /agent.
+func (s *Server) claimsPage(c *gin.Context) error {
+	ctx := c.Request.Context()
+	claims, next, err := s.records.Claims(ctx, c.Query("after"), claimsOnPage)
+	if err != nil {
+		return err
+	}
+	page := web.Agent{Base: s.base(c), Next: next}
+	for _, claim := range claims {
+		file, err := s.dispute.Case(ctx, claim.ClaimID)
+		if err != nil {
+			return err
+		}
+		page.Claims = append(page.Claims, web.ClaimRow{
+			Claim: file.Claim, Delivery: file.Evidence.Delivery,
+			Answer: file.Recommendation.Recommendation, Summary: file.Recommendation.Summary,
+		})
+	}
+	return s.render(c, http.StatusOK, page)
+}
+
+// claimPage is GET /agent/claims/{claim_id}.
+func (s *Server) claimPage(c *gin.Context) error { return s.showClaim(c, "") }
+
+func (s *Server) showClaim(c *gin.Context, message string) error {
+	ctx := c.Request.Context()
+	file, refs, err := s.caseOf(ctx, c.Param("claim_id"))
+	if err != nil {
+		return err
+	}
+	draft, err := s.draft(ctx, file.Claim.ClaimID)
+	if err != nil {
+		return err
+	}
+	file.Recommendation = draft.Recommendation
+	page := web.AgentClaim{
+		Base: s.base(c), CaseFile: file, Message: message, Driver: draft.Driver,
+		Timeline: draft.Timeline, Undated: draft.Undated, NotOnRecord: draft.NotOnRecord,
+	}
+	for _, r := range refs {
+		page.Packets = append(page.Packets, web.PacketRow{PacketID: r.PacketID, IssuedAt: r.IssuedAt})
+	}
+	slices.SortStableFunc(page.Packets, func(a, b web.PacketRow) int { return b.IssuedAt.Compare(a.IssuedAt) })
+	return s.render(c, http.StatusOK, page)
+}
+
+// draft is the packet that would be issued now. It is kept nowhere. Its originals are
+// read, so that an agent learns of a missing or damaged one before issuing.
+func (s *Server) draft(ctx context.Context, claimID string) (dispute.Packet, error) {
+	config := s.dispute.Config
+	config.Records = unkept{config.Records}
+	return dispute.NewService(config).Issue(ctx, claimID)
+}
+
+// unkept are records that keep no packet.
+type unkept struct{ dispute.Records }
+
+func (unkept) AddPacket(context.Context, dispute.FrozenPacket) error { return nil }
+
+// issueFromPage is POST /agent/claims/{claim_id}/packets.
+func (s *Server) issueFromPage(c *gin.Context) error {
+	if err := s.checkedForm(c); err != nil {
+		return err
+	}
+	p, err := s.dispute.Issue(c.Request.Context(), c.Param("claim_id"))
+	if err != nil {
+		if audit.ErrorCode(err) == audit.CodeInvalid {
+			return s.showClaim(c, audit.ErrorMessage(err))
+		}
+		return err
+	}
+	s.metrics.packets.Inc()
+	return s.seeOther(c, at("agent", "claims", p.ClaimID)+"#packets")
+}
+
+// reauditsPage is GET /agent/reaudits.
+func (s *Server) reauditsPage(c *gin.Context) error {
+	runs, next, err := s.records.Runs(c.Request.Context(), c.Query("after"), rowsOnPage)
+	if err != nil {
+		return err
+	}
+	return s.render(c, http.StatusOK, web.Reaudits{Base: s.base(c), Runs: runs, Next: next})
+}
+
+// reauditPage is GET /agent/reaudits/{run_id}.
+func (s *Server) reauditPage(c *gin.Context) error {
+	ctx := c.Request.Context()
+	run, err := s.records.Run(ctx, c.Param("run_id"))
+	if err != nil {
+		return err
+	}
+	flips, next, err := s.records.Flips(ctx, run.RunID, c.Query("after"), rowsOnPage)
+	if err != nil {
+		return err
+	}
+	return s.render(c, http.StatusOK, web.Reaudit{Base: s.base(c), Run: run, Flips: flips, Next: next})
+}

@@ -1,0 +1,160 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+
+	"porchlight/audit"
+)
+
+// route is a row of the table that everything the server answers comes from.
+type route struct {
+	method string
+	path   string       // as OpenAPI writes it: /photos/{photo_id}
+	roles  []audit.Role // that it serves; nil serves anyone, without credentials
+	page   bool         // for people: errors are pages, credentials are a session
+	doc    *operation   // of the API
+	handle func(*gin.Context) error
+	// enlist registers a route that huma reads and writes, in place of handle.
+	enlist func(*Server, huma.API, huma.Operation)
+}
+
+// routed is the path as the router writes it.
+func (r route) routed() string {
+	return strings.NewReplacer("{", ":", "}", "").Replace(r.path)
+}
+
+// typed makes a route's handler of a function from a typed input to a typed answer.
+// huma reads and validates the one, writes the other and describes both.
+func typed[I, O any](f func(context.Context, *I) (*O, error)) func(*Server, huma.API, huma.Operation) {
+	return func(_ *Server, api huma.API, op huma.Operation) {
+		huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
+			out, err := f(ctx, in)
+			if err != nil {
+				return nil, problemOf(ctx, err)
+			}
+			return out, nil
+		})
+	}
+}
+
+// Who a route serves.
+var (
+	everyRole  = []audit.Role{audit.Driver, audit.Agent, audit.Dispatch, audit.Admin}
+	readers    = everyRole
+	drivers    = []audit.Role{audit.Driver}
+	uploaders  = []audit.Role{audit.Driver, audit.Admin}
+	reporters  = []audit.Role{audit.Driver, audit.Dispatch, audit.Admin}
+	importers  = []audit.Role{audit.Dispatch, audit.Admin}
+	claimants  = []audit.Role{audit.Agent, audit.Dispatch, audit.Admin}
+	answerers  = []audit.Role{audit.Agent, audit.Admin}
+	operations = []audit.Role{audit.Dispatch, audit.Admin}
+	admins     = []audit.Role{audit.Admin}
+)
+
+// apiRoutes are the routes for programs.
+func (s *Server) apiRoutes() []route {
+	const v1 = "/api/v1"
+	return []route{
+		{method: "GET", path: "/healthz", handle: s.alive},
+		{method: "GET", path: "/readyz", handle: s.ready},
+		{method: "GET", path: "/metrics", handle: s.scrape},
+		{method: "GET", path: "/openapi.json", handle: s.openAPI},
+
+		{method: "POST", path: v1 + "/deliveries", roles: importers, doc: &importDeliveriesDoc, handle: importRows(s, s.records.PutDeliveries)},
+		{method: "GET", path: v1 + "/deliveries/{tracking_id}", roles: readers, doc: &deliveryDoc, enlist: typed(s.deliveryOnRecord)},
+		{method: "POST", path: v1 + "/deliveries/{tracking_id}/photos", roles: uploaders, doc: &uploadDoc, handle: s.uploadPhoto},
+		{method: "POST", path: v1 + "/deliveries/{tracking_id}/events", roles: reporters, doc: &eventDoc, enlist: typed(s.addEvent)},
+
+		{method: "GET", path: v1 + "/photos/{photo_id}", roles: readers, doc: &originalDoc, handle: s.original},
+		{method: "GET", path: v1 + "/photos/{photo_id}/preview", roles: readers, doc: &previewDoc, handle: s.preview},
+		{method: "GET", path: v1 + "/photos/{photo_id}/reports", roles: readers, doc: &reportsDoc, enlist: typed(s.photoReports)},
+
+		{method: "POST", path: v1 + "/claims", roles: claimants, doc: &importClaimsDoc, handle: importRows(s, s.records.PutClaims)},
+		{method: "GET", path: v1 + "/claims", roles: claimants, doc: &claimsDoc, enlist: typed(s.claims)},
+		{method: "GET", path: v1 + "/claims/{claim_id}", roles: claimants, doc: &claimDoc, enlist: typed(s.claim)},
+		{method: "POST", path: v1 + "/claims/{claim_id}/packets", roles: answerers, doc: &issueDoc, enlist: typed(s.issuePacket)},
+		{method: "GET", path: v1 + "/claims/{claim_id}/packets", roles: claimants, doc: &packetsDoc, enlist: typed(s.packets)},
+		{method: "GET", path: v1 + "/packets/{packet_file}", roles: claimants, doc: &packetDoc, handle: s.packetFile},
+
+		{method: "POST", path: v1 + "/reaudits", roles: admins, doc: &startReauditDoc, enlist: typed(s.startReaudit)},
+		{method: "GET", path: v1 + "/reaudits", roles: operations, doc: &reauditsDoc, enlist: typed(s.reaudits)},
+		{method: "GET", path: v1 + "/reaudits/{run_id}", roles: operations, doc: &reauditDoc, enlist: typed(s.reauditRun)},
+	}
+}
+
+// routes is the whole table.
+func (s *Server) routes() []route { return append(s.apiRoutes(), s.pageRoutes()...) }
+
+// register builds the router from the table, and the OpenAPI document with it.
+func (s *Server) register(version string) error {
+	gin.SetMode(gin.ReleaseMode)
+	e := gin.New()
+	e.HandleMethodNotAllowed = true
+	e.RedirectTrailingSlash = false
+	if err := e.SetTrustedProxies(nil); err != nil {
+		return fmt.Errorf("server: %w", err)
+	}
+	s.engine, s.table = e, map[string]*route{}
+	e.Use(s.observe, s.guard)
+	e.NoRoute(func(c *gin.Context) { s.fail(c, audit.Errorf(audit.CodeNotFound, "There is nothing at this address")) })
+	e.NoMethod(func(c *gin.Context) {
+		s.fail(c, audit.Errorf(CodeMethod, "%s is not possible here; Allow says what is", c.Request.Method))
+	})
+	api := humagin.New(e, apiConfig(version))
+	for _, r := range s.routes() {
+		key := r.method + " " + r.routed()
+		if s.table[key] != nil {
+			return errors.New("server: two routes for " + key)
+		}
+		s.table[key] = &r
+		op := r.operation()
+		if r.enlist != nil {
+			r.enlist(s, api, *op)
+			continue
+		}
+		e.Handle(r.method, r.routed(), func(c *gin.Context) {
+			if err := r.handle(c); err != nil {
+				s.fail(c, err)
+			}
+		})
+		if op != nil {
+			r.doc.describe(api.OpenAPI(), *op)
+		}
+	}
+	spec, err := specJSON(api.OpenAPI())
+	if err != nil {
+		return fmt.Errorf("server: the OpenAPI document: %w", err)
+	}
+	s.spec = spec
+	return nil
+}
+
+// operation is the route's entry in the OpenAPI document; nil where it has none.
+func (r route) operation() *huma.Operation {
+	if r.doc == nil {
+		return nil
+	}
+	status := r.doc.status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	words := make([]string, len(r.roles))
+	for i, role := range r.roles {
+		words[i] = string(role)
+	}
+	return &huma.Operation{
+		OperationID: r.doc.id, Method: r.method, Path: r.path, Summary: r.doc.summary,
+		Description: strings.TrimSpace(r.doc.text + "\n\nRoles: " + strings.Join(words, ", ") + "."),
+		Tags:        []string{r.doc.tag}, DefaultStatus: status,
+		Security:  []map[string][]string{{"bearer": {}}},
+		Responses: r.doc.problems(),
+	}
+}

@@ -1,0 +1,120 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/gin-gonic/gin"
+
+	"porchlight/audit"
+	"porchlight/audit/dispute"
+	"porchlight/web"
+)
+
+// maxHeaderBytes bounds a request's header.
+const maxHeaderBytes = 64 << 10
+
+// Server answers HTTP requests. It is an [http.Handler]; [Server.Serve] runs it on a
+// listener with all its time limits.
+type Server struct {
+	audit       *audit.Service
+	dispute     *dispute.Service
+	records     Records
+	objects     Objects
+	pages       *web.Pages
+	log         *slog.Logger
+	now         func() time.Time
+	newID       func() string
+	limits      Limits
+	secure      bool
+	engine      *gin.Engine
+	table       map[string]*route // by method and path as the router has it
+	spec        []byte            // the OpenAPI document
+	metrics     *metrics
+	sessions    *scs.SessionManager
+	crossOrigin *http.CrossOriginProtection
+
+	uploads    chan struct{} // a place for each photo held
+	judging    chan struct{} // a place for each photo decoded
+	reauditing chan struct{} // one place
+
+	life       context.Context // ends when the server does
+	end        context.CancelFunc
+	background sync.WaitGroup
+}
+
+// New makes a server. Close it when done.
+func New(c Config) (*Server, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	limits := c.Limits.withDefaults()
+	s := &Server{
+		audit: c.Audit, dispute: c.Dispute, records: c.Records, objects: c.Objects, pages: c.Pages,
+		log: c.Log, now: c.Now, newID: c.NewID, limits: limits, secure: c.Secure,
+		metrics: newMetrics(), sessions: newSessions(c, limits), crossOrigin: http.NewCrossOriginProtection(),
+		uploads: make(chan struct{}, limits.Uploads), judging: make(chan struct{}, limits.Judging), reauditing: make(chan struct{}, 1),
+	}
+	s.life, s.end = context.WithCancel(context.Background())
+	if err := s.register(c.Version); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
+
+// Close stops what the server does beside answering and waits for it.
+func (s *Server) Close() {
+	s.end()
+	s.background.Wait()
+	if m, ok := s.sessions.Store.(interface{ StopCleanup() }); ok {
+		m.StopCleanup()
+	}
+}
+
+// Serve answers requests on the listener until ctx ends; then it takes no more, lets
+// those under way finish within Limits.ShutdownTime, and closes the server. It returns
+// nil after an orderly end.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	h := &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: s.limits.HeaderTime,
+		ReadTimeout:       s.limits.UploadTime + s.limits.HeaderTime, // uploads and imports set their own per request
+		IdleTimeout:       s.limits.IdleTime,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- h.Serve(l) }()
+	defer s.Close()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	s.end() // long work in the background ends with the chunk it is at
+	// ctx has ended: the requests under way are given time of their own.
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.limits.ShutdownTime)
+	defer cancel()
+	if err := h.Shutdown(grace); err != nil {
+		return errors.Join(err, h.Close())
+	}
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

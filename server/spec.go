@@ -1,0 +1,139 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"porchlight/audit"
+	"porchlight/audit/rows"
+)
+
+const schemaPrefix = "#/components/schemas/"
+
+// operation is what the OpenAPI document says of a route beyond its method, path and
+// roles.
+type operation struct {
+	id, summary, text, tag string
+	status                 int   // of the answer where all is well; 200 where 0
+	errors                 []int // beside those that every route may give
+	// by hand, where huma does not read and write the bodies itself
+	paths   []string // in place of the route's own, where that stands for several
+	params  []*huma.Param
+	request *huma.RequestBody
+	answers func(huma.Registry) map[string]*huma.Response
+}
+
+// problems describes the error answers.
+func (o *operation) problems() map[string]*huma.Response {
+	out := map[string]*huma.Response{}
+	for _, status := range slices.Concat([]int{400, 401, 403, 500, 503}, o.errors) {
+		out[strconv.Itoa(status)] = &huma.Response{
+			Description: http.StatusText(status),
+			Content:     map[string]*huma.MediaType{problemMedia: {Schema: &huma.Schema{Ref: schemaPrefix + "Problem"}}},
+		}
+	}
+	return out
+}
+
+// describe adds an operation whose handler is not huma's.
+func (o *operation) describe(doc *huma.OpenAPI, op huma.Operation) {
+	if o.answers != nil {
+		maps.Copy(op.Responses, o.answers(doc.Components.Schemas))
+	}
+	op.RequestBody = o.request
+	paths := o.paths
+	if paths == nil {
+		paths = []string{op.Path}
+	}
+	for i, path := range paths {
+		one := op
+		one.Path = path
+		one.Parameters = slices.Concat(pathParams(path), o.params)
+		if i > 0 {
+			one.OperationID += "-" + path[strings.LastIndex(path, ".")+1:]
+		}
+		doc.AddOperation(&one)
+	}
+}
+
+func pathParams(path string) []*huma.Param {
+	var out []*huma.Param
+	for rest := path; ; {
+		_, after, ok := strings.Cut(rest, "{")
+		if !ok {
+			return out
+		}
+		name, tail, _ := strings.Cut(after, "}")
+		out = append(out, &huma.Param{Name: name, In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}})
+		rest = tail
+	}
+}
+
+// apiConfig is huma's configuration: JSON alone, strict about what it does not know,
+// without pages of its own (they load scripts from elsewhere) and without $schema links.
+func apiConfig(version string) huma.Config {
+	if version == "" {
+		version = "dev"
+	}
+	c := huma.DefaultConfig("Porchlight", version)
+	c.CreateHooks, c.OpenAPIPath, c.DocsPath, c.SchemasPath = nil, "", "", ""
+	c.RejectUnknownQueryParameters = true
+	c.Transformers = []huma.Transformer{humaErrors}
+	c.Info.Description = "Proof-of-delivery photos, judged at the doorstep and turned into dispute packets. " +
+		"Times are RFC 3339, coordinates degrees (WGS 84), distances metres. Every error is an RFC 9457 problem document with a stable code."
+	schemas := huma.NewMapRegistry(schemaPrefix, schemaName)
+	schemas.RegisterTypeAlias(reflect.TypeFor[audit.Proofs](), reflect.TypeFor[[]audit.Proof]())
+	schemas.Schema(reflect.TypeFor[Problem](), true, "")
+	c.Components.Schemas = schemas
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"bearer": {
+		Type: "http", Scheme: "bearer",
+		Description: "A token made with `porchlight token create`. It carries a role and, for a driver, the driver's id.",
+	}}
+	c.Tags = []*huma.Tag{
+		{Name: "deliveries", Description: "What was promised and what happened"},
+		{Name: "photos", Description: "Photos, exactly as received, and the reports on them"},
+		{Name: "claims", Description: "Claims and the packets that answer them"},
+		{Name: "reaudits", Description: "Judging stored photos again"},
+	}
+	return c
+}
+
+// schemaName tells apart types of one name in different packages.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch {
+	case t == reflect.TypeFor[audit.Problem]():
+		return "PhotoProblem"
+	case t == reflect.TypeFor[rows.Summary]():
+		return "ImportSummary"
+	}
+	return name
+}
+
+// specJSON writes the document, the same bytes each time.
+func specJSON(doc *huma.OpenAPI) ([]byte, error) {
+	// huma adds its own error type wherever it might answer it; ours stands in its place.
+	delete(doc.Components.Schemas.Map(), "ErrorModel")
+	delete(doc.Components.Schemas.Map(), "ErrorDetail")
+	b, err := json.Marshal(doc)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, b, "", "  "); err != nil {
+		return nil, err
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
+}

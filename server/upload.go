@@ -1,0 +1,309 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math"
+	"mime"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"porchlight/audit"
+)
+
+const (
+	formOverhead  = 64 << 10 // headers of parts and fields beside the photo
+	maxFieldBytes = 4 << 10
+	maxParts      = 100
+	maxPooled     = 8 << 20 // a buffer that grew beyond it is left to the garbage collector
+)
+
+// buffers hold photos' bytes from the first to the last of an upload.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// form is a photo's form as it was sent. The order of its parts does not matter.
+type form struct {
+	photo  *bytes.Buffer // nil where there was no photo part
+	fields map[string][]string
+}
+
+// done gives the photo's buffer back. After an error a store may still be reading
+// from it, so that it is then left alone.
+func (f *form) done(err error) {
+	if f.photo != nil && err == nil && f.photo.Cap() <= maxPooled {
+		f.photo.Reset()
+		buffers.Put(f.photo)
+	}
+	f.photo = nil
+}
+
+// uploadFields are the fields that a photo's form may have beside the photo.
+var uploadFields = map[string]bool{
+	"role": true, "captured_at": true, "latitude": true, "longitude": true, "accuracy_m": true, "also": true,
+}
+
+// readForm reads a multipart form part by part into memory, the photo into a pooled
+// buffer. The whole body is bounded, and so is the time that it may take. further names
+// one more field that the form may have.
+// Errors: [audit.CodeTooLarge], [audit.CodeUnknownField], [audit.CodeUnreadable],
+// [CodeMediaType], [CodeTimeout].
+func (s *Server) readForm(c *gin.Context, further string) (form, error) {
+	r := c.Request
+	if mt, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mt != "multipart/form-data" {
+		return form{}, audit.Errorf(CodeMediaType, "Send the photo as multipart/form-data with a part named photo")
+	}
+	if r.ContentLength > audit.MaxPhotoBytes+formOverhead {
+		return form{}, tooLarge()
+	}
+	if err := exchangeOf(r.Context()).control.SetReadDeadline(time.Now().Add(s.limits.UploadTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return form{}, err
+	}
+	r.Body = http.MaxBytesReader(c.Writer, r.Body, audit.MaxPhotoBytes+formOverhead)
+	mr, err := r.MultipartReader()
+	if err != nil {
+		return form{}, audit.Errorf(audit.CodeUnreadable, "The form cannot be read: its boundary is missing", err)
+	}
+	f := form{fields: map[string][]string{}}
+	for n := 0; ; n++ {
+		part, err := mr.NextPart()
+		if errors.Is(err, io.EOF) {
+			return f, nil
+		}
+		if err != nil {
+			return f, formError(err)
+		}
+		name := part.FormName()
+		switch {
+		case n >= maxParts:
+			return f, invalid("The form has more than %d parts", maxParts)
+		case name == "photo" && f.photo != nil:
+			return f, invalid("The form has two photos: send one at a time")
+		case name == "photo":
+			f.photo = buffers.Get().(*bytes.Buffer)
+			f.photo.Reset()
+			if err := copyPhoto(f.photo, part); err != nil {
+				return f, err
+			}
+		case uploadFields[name] || further != "" && name == further:
+			v, err := io.ReadAll(io.LimitReader(part, maxFieldBytes+1))
+			if err != nil {
+				return f, formError(err)
+			}
+			if len(v) > maxFieldBytes {
+				return f, invalid("%s is longer than %d bytes", name, maxFieldBytes)
+			}
+			f.fields[name] = append(f.fields[name], string(v))
+		default:
+			return f, audit.Errorf(audit.CodeUnknownField, "The form has an unknown field %q", name)
+		}
+	}
+}
+
+func copyPhoto(to *bytes.Buffer, from io.Reader) error {
+	n, err := io.Copy(to, io.LimitReader(from, audit.MaxPhotoBytes+1))
+	if err != nil {
+		return formError(err)
+	}
+	if n > audit.MaxPhotoBytes {
+		return tooLarge()
+	}
+	return nil
+}
+
+func tooLarge() error {
+	return audit.Errorf(audit.CodeTooLarge, "The photo is larger than %d MB", audit.MaxPhotoBytes/1_000_000)
+}
+
+// formError words an error of reading a form.
+func formError(err error) error {
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return tooLarge()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return audit.Errorf(CodeTimeout, "The photo took too long to arrive: try again")
+	case errors.Is(err, context.Canceled):
+		return err
+	}
+	return audit.Errorf(audit.CodeUnreadable, "The form ends early or is no multipart/form-data", err)
+}
+
+// upload turns the form's fields into what the photo is meant to show.
+func (f form) upload(trackingID string) (audit.Upload, error) {
+	u := audit.Upload{TrackingID: trackingID, Role: audit.Placement}
+	one := map[string]string{}
+	for name, values := range f.fields {
+		if name == "also" {
+			continue
+		}
+		if len(values) > 1 {
+			return u, invalid("%s is given %d times", name, len(values))
+		}
+		one[name] = strings.TrimSpace(values[0])
+	}
+	for _, list := range f.fields["also"] {
+		for id := range strings.SplitSeq(list, ",") {
+			if id = strings.TrimSpace(id); id != "" && id != trackingID {
+				u.Also = append(u.Also, id)
+			}
+		}
+	}
+	if v := one["role"]; v != "" {
+		u.Role = audit.PhotoRole(v)
+	}
+	if v := one["captured_at"]; v != "" {
+		t, err := time.Parse(time.RFC3339, v)
+		if err != nil {
+			return u, invalid("captured_at is no time as in RFC 3339: 2006-01-02T15:04:05Z")
+		}
+		u.CapturedAt = &t
+	}
+	lat, err := degrees("latitude", one["latitude"])
+	if err != nil {
+		return u, err
+	}
+	lon, err := degrees("longitude", one["longitude"])
+	if err != nil {
+		return u, err
+	}
+	accuracy, err := degrees("accuracy_m", one["accuracy_m"])
+	switch {
+	case err != nil:
+		return u, err
+	case (lat == nil) != (lon == nil):
+		return u, invalid("latitude and longitude go together")
+	case lat == nil && accuracy != nil:
+		return u, invalid("accuracy_m goes with latitude and longitude")
+	case lat != nil:
+		u.Fix = &audit.Fix{AccuracyM: accuracy}
+		u.Fix.Latitude, u.Fix.Longitude = *lat, *lon
+	}
+	return u, u.Validate()
+}
+
+// degrees reads a finite number; nil where the field is empty.
+func degrees(name, v string) (*float64, error) {
+	if v == "" {
+		return nil, nil
+	}
+	x, err := strconv.ParseFloat(v, 64)
+	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
+		return nil, invalid("%s is no number", name)
+	}
+	return &x, nil
+}
+
+// receive takes a driver's photo in: it reads the form, checks that the delivery is
+// there and the caller's, and hands the photo to the service. check, where it is not
+// nil, sees the form's further field before anything is kept.
+func (s *Server) receive(c *gin.Context, further string, check func(string) error) (rec audit.Receipt, err error) {
+	ctx := c.Request.Context()
+	start := time.Now()
+	defer func() { s.metrics.upload(rec, err, time.Since(start)) }()
+	d, err := s.delivery(ctx, c.Param("tracking_id"))
+	if err != nil {
+		return rec, err
+	}
+	select {
+	case s.uploads <- struct{}{}:
+		defer func() { <-s.uploads }()
+	default:
+		return rec, audit.Errorf(audit.CodeBusy, "Too many photos are arriving at once: try again in a moment")
+	}
+	s.metrics.inFlight.Inc()
+	defer s.metrics.inFlight.Dec()
+	f, err := s.readForm(c, further)
+	defer func() { f.done(err) }()
+	if err != nil {
+		return rec, err
+	}
+	if check != nil {
+		if err := check(strings.Join(f.fields[further], "")); err != nil {
+			return rec, err
+		}
+		delete(f.fields, further)
+	}
+	if f.photo == nil {
+		return rec, audit.Errorf(audit.CodeEmpty, "The form has no part named photo")
+	}
+	u, err := f.upload(d.TrackingID)
+	if err != nil {
+		return rec, err
+	}
+	for _, id := range u.Also {
+		if _, err := s.delivery(ctx, id); err != nil {
+			return rec, err
+		}
+	}
+	if u.DriverID = principalOf(ctx).DriverID; u.DriverID == "" {
+		u.DriverID = d.DriverID
+	}
+	release, err := s.turn(ctx)
+	if err != nil {
+		return rec, err
+	}
+	defer release()
+	return s.audit.Receive(ctx, u, f.photo.Bytes())
+}
+
+// turn waits for a place among those who decode photos.
+func (s *Server) turn(ctx context.Context) (release func(), err error) {
+	select {
+	case s.judging <- struct{}{}:
+		return func() { <-s.judging }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// delivery finds a delivery that the caller may touch.
+// Errors: [audit.CodeDelivery], [audit.CodeNotYours], [audit.CodeUnavailable].
+func (s *Server) delivery(ctx context.Context, trackingID string) (audit.Delivery, error) {
+	if err := audit.ValidateID("tracking_id", trackingID); err != nil {
+		return audit.Delivery{}, err
+	}
+	d, err := s.records.Delivery(ctx, trackingID)
+	if audit.ErrorCode(err) == audit.CodeNotFound {
+		return d, audit.Errorf(audit.CodeDelivery, "There is no delivery %s", trackingID)
+	}
+	if err != nil {
+		return d, err
+	}
+	return d, mayTouch(principalOf(ctx), d)
+}
+
+// Uploaded answers an upload.
+type Uploaded struct {
+	PhotoID  string       `json:"photo_id"` // SHA-256 of the bytes
+	UploadID string       `json:"upload_id"`
+	Report   audit.Report `json:"report"`
+	// Problem says why a photo could not be judged in full; the photo is kept all the same.
+	Problem *Problem `json:"problem,omitempty"`
+}
+
+// uploadPhoto is POST /api/v1/deliveries/{tracking_id}/photos.
+func (s *Server) uploadPhoto(c *gin.Context) error {
+	rec, err := s.receive(c, "", nil)
+	if err != nil {
+		return err
+	}
+	up := Uploaded{PhotoID: rec.Upload.PhotoID, UploadID: rec.Upload.UploadID, Report: rec.Report}
+	if m := rec.Report.Measurement; m != nil && m.Problem != nil {
+		up.Problem = &Problem{Type: problemType, Code: m.Problem.Code, Detail: m.Problem.Message,
+			Status: Status(m.Problem.Code), Title: http.StatusText(Status(m.Problem.Code)), RequestID: exchangeOf(c.Request.Context()).id}
+	}
+	status := http.StatusOK
+	if rec.Created {
+		status = http.StatusCreated
+	}
+	c.Header("Location", "/api/v1/photos/"+rec.Upload.PhotoID)
+	return answer(c, status, up)
+}

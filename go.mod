@@ -99,3 +99,5 @@ require (
 	modernc.org/memory v1.12.1 // indirect
 	modernc.org/sqlite v1.60.1 // indirect
 )
+
+replace github.com/ugorji/go/codec => github.com/ugorji/go/codec v1.2.12

@@ -19,17 +19,16 @@ func Measure(b []byte) (Measurement, error) {
 		return Measurement{}, err
 	}
 	m := Measurement{Version: MeasurementVersion, MediaType: mediaType}
-	m.Exif, err = exif.Read(b)
-	if err != nil {
-		m.Exif = exif.Metadata{} // damaged metadata counts as absent
-	}
+	m.Exif, _ = exif.Read(b) // a damaged tag is absent, the others count
 	frame, err := decode.Photo(b)
 	if err != nil {
 		m.Problem = problem(err)
 		return m, nil
 	}
 	defer frame.Release()
-	frame.Luma.Orientation = m.Exif.Upright()
+	if !frame.Upright {
+		frame.Luma.Orientation = m.Exif.Upright()
+	}
 	measures := pixel.Measure(&frame.Luma)
 	m.Measures = &measures
 	return m, nil

@@ -150,7 +150,7 @@ func (w *weighing) houseNumber(p audit.JudgedUpload) {
 		if f.Reason != "" && f.Result == audit.Unknown {
 			why = ": " + f.Reason
 		}
-		w.speaksAgainst("house_number.unknown", "", "no house or unit number read in the photo is on record"+why, src)
+		w.speaksAgainst("house_number.unknown", "", "a house or unit number in the photo is not on record"+why, src)
 	}
 }
 

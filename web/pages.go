@@ -156,7 +156,8 @@ type AgentClaim struct {
 	NotOnRecord []string
 	Driver      *dispute.DriverRecord
 	Packets     []PacketRow // newest first
-	Message     string      // what the last button press came to
+	Issued      string      // id of the packet that was issued just now
+	Message     string      // why none was
 }
 
 func (AgentClaim) template() string  { return "agent_claim.html" }

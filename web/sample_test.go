@@ -110,7 +110,7 @@ func full() map[string]Page {
 				{At: *local(14, 6), What: "recorded as delivered", Source: "delivery record"}},
 			Undated: []dispute.Line{{What: "Behind the planter, left of the door", Source: "driver's note"}}, NotOnRecord: []string{"where the package was scanned", "any contact attempt"},
 			Driver:  &dispute.DriverRecord{DriverID: "D7", Packages: 500, NotReceived: 2, From: now.AddDate(0, -1, 0), To: now},
-			Packets: []PacketRow{{"0198-packet", now}}, Message: "The packet is issued."},
+			Packets: []PacketRow{{"0198-packet", now}}, Issued: "0198-packet"},
 		"reaudits": Reaudits{base, []audit.Run{running, run}, "c"},
 		"reaudit": Reaudit{base, run, []audit.Flip{
 			{UploadID: "U1", PhotoID: photoID, TrackingID: "TBA310000000101", DriverID: "D7", Before: audit.Accept, After: audit.Retake, Check: "blur", Detail: "blur 1.31 (limit 1)"},
@@ -119,12 +119,13 @@ func full() map[string]Page {
 	}
 }
 
-// empty is every page with nothing to show.
+// empty is every page with nothing to show but the ids without which there is no page.
 func empty() map[string]Page {
 	d := Base{Role: audit.Driver}
+	stop := Stop{Delivery: audit.Delivery{TrackingID: "T1"}}
 	return map[string]Page{
-		"signin": SignIn{}, "home": Home{}, "driver": Driver{Base: d}, "driver_stop": DriverStop{Base: d}, "driver_verdict": DriverVerdict{Base: d},
-		"agent": Agent{}, "agent_claim": AgentClaim{}, "reaudits": Reaudits{}, "reaudit": Reaudit{}, "problem": Problem{},
+		"signin": SignIn{}, "home": Home{}, "driver": Driver{Base: d}, "driver_stop": DriverStop{Base: d, Stop: stop}, "driver_verdict": DriverVerdict{Base: d, Stop: stop},
+		"agent": Agent{}, "agent_claim": AgentClaim{CaseFile: dispute.CaseFile{Claim: dispute.Claim{ClaimID: "C1"}}}, "reaudits": Reaudits{}, "reaudit": Reaudit{}, "problem": Problem{},
 	}
 }
 
@@ -156,9 +157,9 @@ func hostile(t *testing.T) map[string]Page {
 		"agent":          Agent{base, []ClaimRow{{c, d, evil, evil}}, evil},
 		"agent_claim": AgentClaim{base, dispute.CaseFile{Claim: c, Evidence: dispute.Evidence{Delivery: d, Photos: []audit.JudgedUpload{{Upload: u, Report: r}}},
 			Recommendation: dispute.Recommendation{Recommendation: evil, Summary: evil, Reasons: points, Weaknesses: points}}, lines, lines, []string{evil},
-			&dispute.DriverRecord{DriverID: evil}, []PacketRow{{evil, now}}, evil},
+			&dispute.DriverRecord{DriverID: evil}, []PacketRow{{evil, now}}, evil, evil},
 		"reaudits": Reaudits{base, []audit.Run{run}, evil},
-		"reaudit":  Reaudit{base, run, []audit.Flip{{evil, evil, evil, evil, evil, evil, evil, evil}}, evil},
+		"reaudit":  Reaudit{base, run, []audit.Flip{{UploadID: evil, PhotoID: evil, TrackingID: evil, DriverID: evil, Before: evil, After: evil, Check: evil, Detail: evil}}, evil},
 		"problem":  Problem{base, 500, evil, evil, evil},
 	}
 }

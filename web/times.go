@@ -27,6 +27,9 @@ func newMoment(t any, zone *time.Location) *moment {
 // newClock is the same without the year, to the second: for timelines.
 func newClock(t any, zone *time.Location) *moment { return momentOf(t, zone, "Jan 2, 3:04:05 PM MST") }
 
+// newDay is the day alone.
+func newDay(t any, zone *time.Location) *moment { return momentOf(t, zone, "Jan 2, 2006") }
+
 func momentOf(t any, zone *time.Location, layout string) *moment {
 	var v time.Time
 	switch t := t.(type) {

@@ -93,8 +93,18 @@ func (p *Pages) Render(w http.ResponseWriter, page Page, status int) error {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, err := b.WriteTo(w)
+	_, err := w.Write(bytes.Map(upright, b.Bytes()))
 	return err
+}
+
+// upright replaces the characters that embed, override or isolate writing directions.
+// Browsers let an unclosed one reach past the element that it stands in, so that a note
+// could turn the words beside it around. Right-to-left scripts do not need them.
+func upright(r rune) rune {
+	if r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
+		return '\ufffd'
+	}
+	return r
 }
 
 // view is what the layout sees.

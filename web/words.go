@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"porchlight/audit"
 	"porchlight/audit/dispute"
@@ -16,16 +15,16 @@ import (
 
 // words are the templates' functions.
 var words = template.FuncMap{
-	"verdict": verdictWords, "verdictTone": verdictTone,
+	"verdict": verdictWords, "verdictName": verdictName, "verdictTone": verdictTone,
 	"answer": answerWords, "answerTone": answerTone,
 	"result": resultWords, "resultTone": resultTone,
 	"role": func(r audit.PhotoRole) string { return upper(plain(string(r))) }, "roleHint": func(r audit.PhotoRole) string { return roleHints[r] },
 	"instruction": instructionWords, "check": checkWords, "plain": func(v any) string { return plain(fmt.Sprint(v)) }, "upper": upper,
 	"measured": measured, "limit": limitWords, "severe": severe, "remarks": remarks,
 	"distance": distance, "houseNumber": houseNumber, "extras": extras,
-	"moment": newMoment, "clock": newClock, "window": newWindow, "due": dueWords, "date": func(t time.Time) string { return t.UTC().Format("Jan 2, 2006") },
-	"path": path, "query": url.QueryEscape, "short": func(id string) string { return id[:min(12, len(id))] }, "unit": unitWords, "place": place,
-	"seq": func(v ...any) []any { return v }, "add": func(a, b int) int { return a + b },
+	"moment": newMoment, "clock": newClock, "window": newWindow, "due": dueWords, "day": newDay,
+	"path": link, "query": url.QueryEscape, "short": func(id string) string { return id[:min(12, len(id))] }, "unit": unitWords, "place": place,
+	"seq":  func(v ...any) []any { return v },
 	"pair": func(a, b any) map[string]any { return map[string]any{"A": a, "B": b} },
 }
 
@@ -39,6 +38,15 @@ func verdictWords(v audit.Verdict) string {
 		return "Kept: a person will look"
 	}
 	return "No photo yet"
+}
+
+// verdictName is a verdict as operations speak of it.
+func verdictName(v audit.Verdict) string {
+	switch v {
+	case audit.Accept, audit.Retake, audit.Review:
+		return upper(string(v))
+	}
+	return "Not judged"
 }
 
 // A tone is the class that gives a thing its colour and its icon: good, bad, look, none.
@@ -208,6 +216,9 @@ func number(n float64) string {
 	if strings.Contains(s, ".") {
 		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
 	}
+	if s == "-0" {
+		return "0"
+	}
 	return s
 }
 
@@ -286,8 +297,8 @@ func place(s audit.Stop) string {
 	return strings.Join(parts, ", ")
 }
 
-// path joins a prefix with an id from outside, escaped.
-func path(prefix string, rest ...string) string {
+// link joins a prefix with an id from outside, escaped.
+func link(prefix string, rest ...string) string {
 	for _, r := range rest {
 		prefix += "/" + url.PathEscape(r)
 	}

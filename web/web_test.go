@@ -1,0 +1,347 @@
+package web
+
+import (
+	"errors"
+	"io/fs"
+	"net/http/httptest"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/PuerkitoBio/goquery"
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
+
+	"porchlight/audit"
+)
+
+func mustNew(t testing.TB) *Pages {
+	t.Helper()
+	p, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// render is a page as a browser parses it.
+func render(t *testing.T, p *Pages, page Page) *goquery.Document {
+	t.Helper()
+	w := httptest.NewRecorder()
+	if err := p.Render(w, page, 418); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.Header().Get("Content-Type"); w.Code != 418 || got != "text/html; charset=utf-8" {
+		t.Fatalf("status %d, type %q", w.Code, got)
+	}
+	doc, err := goquery.NewDocumentFromReader(w.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+// text is an element's text with its spaces folded.
+func text(s *goquery.Selection) string { return strings.Join(strings.Fields(s.Text()), " ") }
+
+// TestPagesAreSound holds what is true of every page, whatever it shows.
+func TestPagesAreSound(t *testing.T) {
+	p := mustNew(t)
+	for kind, set := range map[string]map[string]Page{"full": full(), "empty": empty(), "hostile": hostile(t)} {
+		for name, page := range set {
+			t.Run(kind+"/"+name, func(t *testing.T) { sound(t, render(t, p, page)) })
+		}
+	}
+}
+
+func sound(t *testing.T, doc *goquery.Document) {
+	t.Helper()
+	for selector, want := range map[string]int{"html[lang=en]": 1, "head > title": 1, "body > header": 1, "main#main": 1, "main h1": 1,
+		"script, style, iframe, object, base, meta[http-equiv]": 0, "a.skip[href='#main']": 1, "link[rel=stylesheet][href='/static/porchlight.css']": 1} {
+		if got := doc.Find(selector).Length(); got != want {
+			t.Errorf("%d of %s, want %d", got, selector, want)
+		}
+	}
+	if text(doc.Find("h1")) == "" || strings.HasPrefix(text(doc.Find("title")), "-") {
+		t.Errorf("heading %q, title %q", text(doc.Find("h1")), text(doc.Find("title")))
+	}
+	ids := map[string]bool{}
+	doc.Find("*").Each(func(_ int, s *goquery.Selection) {
+		for _, a := range s.Nodes[0].Attr {
+			switch {
+			case strings.HasPrefix(a.Key, "on") || a.Key == "style":
+				t.Errorf("%s has %s=%q", goquery.NodeName(s), a.Key, a.Val)
+			case a.Key == "href" || a.Key == "src" || a.Key == "action":
+				staysHere(t, a)
+			case a.Key == "id":
+				if ids[a.Val] {
+					t.Errorf("id %s twice", a.Val)
+				}
+				ids[a.Val] = true
+			}
+		}
+	})
+	doc.Find("[aria-labelledby], [aria-describedby], label[for]").Each(func(_ int, s *goquery.Selection) {
+		for _, name := range []string{"aria-labelledby", "aria-describedby", "for"} {
+			if id, ok := s.Attr(name); ok && !ids[id] {
+				t.Errorf("%s=%s names nothing", name, id)
+			}
+		}
+	})
+	doc.Find("form").Each(func(_ int, s *goquery.Selection) {
+		if s.AttrOr("method", "") != "post" || s.Find("input[type=hidden][name=csrf]").Length() != 1 || s.Find("button[type=submit]").Length() != 1 {
+			t.Errorf("form %s lacks its method, csrf or button", s.AttrOr("action", ""))
+		}
+	})
+	doc.Find("input:not([type=hidden]), select, textarea").Each(func(_ int, s *goquery.Selection) {
+		if id := s.AttrOr("id", ""); s.Closest("label").Length() == 0 && (id == "" || doc.Find("label[for="+id+"]").Length() != 1) {
+			t.Errorf("%s %s has no label", goquery.NodeName(s), s.AttrOr("name", ""))
+		}
+	})
+	doc.Find(".badge, .verdict h1, .verdict .summary").Each(func(_ int, s *goquery.Selection) {
+		if s.Find("svg.icon").Length() != 1 || text(s) == "" {
+			t.Errorf("a status is colour alone: %q", text(s))
+		}
+	})
+	doc.Find("img").Each(func(_ int, s *goquery.Selection) {
+		if s.AttrOr("alt", "") == "" {
+			t.Errorf("image %s has no alt", s.AttrOr("src", ""))
+		}
+	})
+	doc.Find("time").Each(func(_ int, s *goquery.Selection) {
+		at := s.AttrOr("datetime", "")
+		if _, err := time.Parse(time.RFC3339, at); err != nil {
+			t.Errorf("datetime %q", at)
+		}
+	})
+	doc.Find("table").Each(func(_ int, s *goquery.Selection) {
+		columns := s.Find("thead th").Length()
+		s.Find("tbody tr").Each(func(_ int, row *goquery.Selection) {
+			if n := row.Children().Length(); n != columns && row.Find("[colspan]").Length() == 0 {
+				t.Errorf("a row has %d cells, the head %d", n, columns)
+			}
+		})
+	})
+}
+
+// staysHere checks that a link stays on this server, under the path that the template names.
+func staysHere(t *testing.T, a html.Attribute) {
+	t.Helper()
+	u, err := url.Parse(a.Val)
+	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(a.Val, "/") && !strings.HasPrefix(a.Val, "?") && a.Val != "#main" ||
+		strings.HasPrefix(a.Val, "//") || path.Clean(u.Path) != u.Path && u.Path != "" && !strings.Contains(u.RawPath, "%2F") {
+		t.Errorf("%s=%q leaves its place: %v", a.Key, a.Val, err)
+	}
+}
+
+func TestPagesEscape(t *testing.T) {
+	p := mustNew(t)
+	for name, page := range hostile(t) {
+		t.Run(name, func(t *testing.T) {
+			doc := render(t, p, page)
+			raw, err := doc.Html()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.ContainsAny(raw, "\u202e\u2066") {
+				t.Error("a direction override came through")
+			}
+			if doc.Find("img[src='x'], textarea").Length() > 0 {
+				t.Error("markup came through")
+			}
+			// The title ends where the template says, and the text is there to be read.
+			if got := doc.Find("title").Text(); !strings.HasPrefix(got, `"><script>alert(1)`) || !strings.HasSuffix(got, "</textarea> - Porchlight") {
+				t.Errorf("title %q", got)
+			}
+			doc.Find("a[href], form[action]").Each(func(_ int, s *goquery.Selection) {
+				to := s.AttrOr("href", s.AttrOr("action", ""))
+				if before, _, ok := strings.Cut(to, "?"); ok && strings.Contains(before, "script") {
+					t.Errorf("an id's ? became a query: %s", to)
+				}
+			})
+		})
+	}
+}
+
+func TestPagesShow(t *testing.T) {
+	p := mustNew(t)
+	fullPages, emptyPages := full(), empty()
+	tests := []struct {
+		page     Page
+		selector string
+		want     []string
+	}{
+		{fullPages["signin"], "form[action='/signin'] input[name=token][type=password] + p", []string{"Dispatch or your administrator gives it to you."}},
+		{fullPages["signin"], "[role=alert]", []string{"That token is not known. Ask dispatch for a new one."}},
+		{fullPages["signin_link"], "form button", []string{"Sign in with this link"}},
+		{fullPages["home"], "main a", []string{"Sign in"}},
+
+		{fullPages["driver"], ".address", []string{"12 Pine St", "14 Pine St", "1217 NW 62nd St Unit 4B", "860 Elm Terrace Apartments North", "9 Hill Ave", "77 Bay Rd"}},
+		{fullPages["driver"], ".badge", []string{"Keep it", "Kept: a person will look", "One more photo", "Take another", "No photo needed", "No photo yet"}},
+		{fullPages["driver"], ".stop > span:nth-of-type(3)", []string{"Front door: one photo, placement", "Side door: one photo, placement", "Hidden: two photos, context and close-up",
+			"Front door: one photo, placement", "Hand to customer: no photo needed", "Mailroom: one photo, placement"}},
+		{fullPages["driver"], ".stop > span:nth-of-type(2)", []string{"12:00 PM to 2:00 PM PDT", "12:00 PM to 2:00 PM PDT", "2:00 PM to 4:00 PM PDT", "3:00 PM to 5:00 PM PDT", "4:00 PM to 6:00 PM PDT", "Tue, May 5, 2:00 PM to 4:00 PM PDT"}},
+		{fullPages["driver"], ".extras span", []string{"Do not ring", "Ask for the one-time password"}},
+		{fullPages["driver"], "main .quiet", []string{"3 of 6 done"}},
+		{emptyPages["driver"], ".empty", []string{"No stops today."}},
+
+		{fullPages["driver_stop"], "form[action='/driver/stops/TBA310000000101/photos'][enctype='multipart/form-data'] button", []string{"Check photo"}},
+		{fullPages["driver_stop"], "option[selected]", []string{"Close-up: the package in its hiding place"}},
+		{fullPages["driver_stop"], "input[name=also] + bdi", []string{"TBA310000000102", "TBA310000000108"}},
+		{fullPages["driver_stop"], "input[name=photo][type=file][accept='image/*'][capture=environment][required]", []string{""}},
+		{fullPages["driver_stop"], ".shotcard .badge", []string{"Take another", "Keep it"}},
+		{emptyPages["driver_stop"], ".empty", []string{"No photos yet."}},
+
+		{fullPages["verdict_retake"], ".verdict.bad h1", []string{"Take another"}},
+		{fullPages["verdict_retake"], ".verdict .advice", []string{"Turn on the flash or your flashlight, step closer"}},
+		{fullPages["verdict_retake"], ".facts dd", []string{"1217 NW 62nd St, Unit 4B", "Context", "12 m from the stop, by your phone's position", "1217", "40 of 100"}},
+		{fullPages["verdict_retake"], ".actions a", []string{"Take another", "Next stop"}},
+		{fullPages["verdict_retake"], ".findings tbody th", []string{"Brightness", "Exposure", "Person", "Readable", "Location", "House number"}},
+		{fullPages["verdict_retake"], ".findings tbody tr:nth-child(2) td", []string{"Warning", "28.4% of pixels", "25% of pixels", "Turn away from the light"}},
+		{fullPages["verdict_retake"], ".findings tbody tr:nth-child(3) td", []string{"Unknown", "", "", "No vision models installed"}},
+		{fullPages["verdict_accept"], ".verdict.good h1", []string{"Keep it"}},
+		{fullPages["verdict_accept"], ".actions a", []string{"Next stop: 1217 NW 62nd St", "Take another"}},
+		{fullPages["verdict_review"], ".verdict.look", []string{"Kept: a person will look One more photo: the package in its hiding place"}},
+		{fullPages["verdict_review"], ".actions a", []string{"Take the next photo"}},
+		{emptyPages["driver_verdict"], ".findings tbody", []string{"Nothing was checked."}},
+		{emptyPages["driver_verdict"], ".facts dd", []string{"T1", "", "unknown", "0 of 100"}},
+
+		{fullPages["agent"], "tbody tr:nth-child(1) > *", []string{"CLM-2026-00009TBA310000000101", "Overdue by 2 daysMay 2, 2026, 12:30 PM PDT", "DisputeDispute: photo at 12 m, number matches",
+			"1217 NW 62nd St, Seattle 98107", "D7", "May 4, 2026, 6:40 PM PDT"}},
+		{fullPages["agent"], "tbody tr:nth-child(2) td[data-label=Due]", []string{"Due in 5 hoursMay 4, 2026, 7:30 PM PDT"}},
+		{fullPages["agent"], "a[rel=next][href='/agent?after=cursor%202%2f3']", []string{"More claims"}},
+		{emptyPages["agent"], ".empty", []string{"No open claims."}},
+
+		{fullPages["agent_claim"], ".verdict .summary", []string{"Dispute: photo at 12 m, number matches"}},
+		{fullPages["agent_claim"], "form[action='/agent/claims/CLM-2026-00017/packets'] button", []string{"Issue packet"}},
+		{fullPages["agent_claim"], "blockquote", []string{"I was home all day and nothing came. The photo is not my door."}},
+		{fullPages["agent_claim"], "[aria-labelledby=for] li", []string{"The photo was taken 12 m from the stop photo 9f86d081884c", "The house number 1217 can be read in the photo photo 9f86d081884c"}},
+		{fullPages["agent_claim"], "[aria-labelledby=against] .source", []string{"driver's phone"}},
+		{fullPages["agent_claim"], "article a[href='/api/v1/photos/" + photoID + "']:not(.shot)", []string{"Original", "Original"}},
+		{fullPages["agent_claim"], "article img[src='/api/v1/photos/" + photoID + "/preview']", []string{"", ""}},
+		{fullPages["agent_claim"], "article .findings caption", []string{"Findings", "Findings"}},
+		{fullPages["agent_claim"], ".timeline .when", []string{"May 4, 2:00:00 PM PDT", "May 4, 2:04:00 PM PDT", "May 4, 2:06:00 PM PDT", "No time on record"}},
+		{fullPages["agent_claim"], ".packets a[download]", []string{"Packet 0198-packet as zip", "Packet 0198-packet as pdf", "Packet 0198-packet as json"}},
+		{fullPages["agent_claim"], "[role=status] a[href='/api/v1/packets/0198-packet.zip']", []string{"download it"}},
+		{emptyPages["agent_claim"], ".empty", []string{"Nothing on record.", "None found.", "No photos on record.", "Nothing on record.", "None yet."}},
+
+		{fullPages["reaudits"], "tbody tr:nth-child(2) > *", []string{"May 4, 2026, 7:30 PM UTC", "guide-2026b", "Finished", "18250", "2", "1"}},
+		{emptyPages["reaudits"], ".empty code", []string{"porchlight audit --reaudit"}},
+		{fullPages["reaudit"], "tbody .badge", []string{"Accept", "Retake", "Retake", "Review"}},
+		{emptyPages["reaudit"], ".empty", []string{"No verdict changed."}},
+		{fullPages["problem"], "h1, .lead, dd", []string{"Not found", "There is no claim CLM-9", "not_found", "0198-request"}},
+		{emptyPages["problem"], "h1, .lead", []string{"Something went wrong", "Internal error"}},
+	}
+	for _, test := range tests {
+		got := []string{}
+		render(t, p, test.page).Find(test.selector).Each(func(_ int, s *goquery.Selection) { got = append(got, text(s)) })
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%T: %s (-want +got):\n%s", test.page, test.selector, diff)
+		}
+	}
+}
+
+func TestNavigationByRole(t *testing.T) {
+	p := mustNew(t)
+	claims := []string{"Claims", "Re-audits"}
+	for role, want := range map[audit.Role][]string{"": {}, audit.Driver: {"Stops"}, audit.Agent: claims, audit.Admin: claims, audit.Dispatch: {}} {
+		got := []string{}
+		doc := render(t, p, Home{Base{Role: role}})
+		doc.Find("nav a").Each(func(_ int, s *goquery.Selection) { got = append(got, text(s)) })
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", role, diff)
+		}
+		if out := doc.Find("form[action='/signout']").Length(); (out == 1) != (role != "") {
+			t.Errorf("%q: %d forms to sign out", role, out)
+		}
+	}
+}
+
+func TestEveryTemplateHasItsPage(t *testing.T) {
+	entries, err := fs.ReadDir(files, "templates/pages")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var have, want []string
+	for _, e := range entries {
+		have = append(have, e.Name())
+	}
+	for _, page := range pages {
+		want = append(want, page.template())
+	}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Errorf("templates (-pages +files):\n%s", diff)
+	}
+	for name, page := range full() {
+		if !slices.Contains(want, page.template()) {
+			t.Errorf("%s is no page that New parses", name)
+		}
+	}
+}
+
+// without is the embedded files but for one, which may be replaced.
+func without(t *testing.T, name, instead string) fs.FS {
+	t.Helper()
+	out := fstest.MapFS{}
+	err := fs.WalkDir(files, ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || p == name {
+			return err
+		}
+		b, err := fs.ReadFile(files, p)
+		out[p] = &fstest.MapFile{Data: b}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if instead != "" {
+		out[name] = &fstest.MapFile{Data: []byte(instead)}
+	}
+	return out
+}
+
+func TestStartFailsWithoutATemplate(t *testing.T) {
+	names := []string{"templates/layout.html", "templates/parts.html"}
+	for _, page := range pages {
+		names = append(names, "templates/pages/"+page.template())
+	}
+	for _, name := range names {
+		if _, err := parse(without(t, name, "")); !errors.Is(err, fs.ErrNotExist) && (err == nil || !strings.Contains(err.Error(), "no files")) {
+			t.Errorf("without %s: %v", name, err)
+		}
+	}
+	for instead, want := range map[string]string{"{{define \"main\"}}{{nope}}{{end}}": "nope", "{{define \"other\"}}x{{end}}": "main"} {
+		if _, err := parse(without(t, "templates/pages/home.html", instead)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("with %s: %v", instead, err)
+		}
+	}
+}
+
+func TestRenderWritesNothingOnError(t *testing.T) {
+	p, err := parse(without(t, "templates/pages/home.html", `{{define "main"}}half a page {{index "" 5}}{{end}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	if err := p.Render(w, Home{}, 200); err == nil {
+		t.Error("a template that fails was rendered")
+	}
+	if w.Body.Len() > 0 || len(w.Header()) > 0 {
+		t.Errorf("wrote %q, %v", w.Body, w.Header())
+	}
+}
+
+func BenchmarkRender(b *testing.B) {
+	p, page := mustNew(b), full()["agent_claim"]
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := p.Render(httptest.NewRecorder(), page, 200); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,6 +1,5 @@
 # Porchlight. `make demo` and `make test` are all that a fresh machine needs, beside Go.
 
-export CGO_ENABLED ?= 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD   := go build -trimpath -ldflags "-X main.version=$(VERSION)"
 
@@ -8,7 +7,7 @@ BUILD   := go build -trimpath -ldflags "-X main.version=$(VERSION)"
 
 all: build
 
-build: ## build bin/porchlight (pure Go)
+build: ## build bin/porchlight
 	$(BUILD) -o bin/porchlight ./cmd/porchlight
 
 demo: build ## start Porchlight with a drawn route and print the links

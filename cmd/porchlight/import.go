@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"porchlight/audit"
+	"porchlight/audit/dispute"
+	"porchlight/audit/rows"
+)
+
+// importBatch is how many rows are stored in one transaction.
+const importBatch = 500
+
+func importCommand() *cobra.Command {
+	var s storeSettings
+	var format string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "import deliveries|claims FILE",
+		Short: "Import deliveries or claims from JSON, NDJSON or CSV",
+		Long: `Import deliveries or claims, row by row: good rows go in, bad rows are listed with their
+line and the reason. Importing the same file again changes nothing, so an import that was
+cut off is simply started again. FILE may be - for standard input.
+
+Exit status: 0 all rows are in; 1 some were rejected; 2 the file could not be read on.`,
+		Args:      cobra.ExactArgs(2),
+		ValidArgs: []string{"deliveries", "claims"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			st, err := s.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer st.Close()
+			now := func() time.Time { return time.Now().UTC() }
+			switch args[0] {
+			case "deliveries":
+				return importFile(cmd, args[1], format, asJSON, func(ctx context.Context, d []audit.Delivery) ([]audit.Change, error) {
+					return st.db.PutDeliveries(ctx, d, now())
+				})
+			case "claims":
+				return importFile(cmd, args[1], format, asJSON, func(ctx context.Context, c []dispute.Claim) ([]audit.Change, error) {
+					return st.db.PutClaims(ctx, c, now())
+				})
+			}
+			return fmt.Errorf("import %q: deliveries and claims can be imported", args[0])
+		},
+	}
+	s.flags(cmd.Flags())
+	cmd.Flags().StringVar(&format, "format", "", "json, ndjson or csv; default by the file's name or first bytes")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the summary as JSON")
+	return cmd
+}
+
+func importFile[T any](cmd *cobra.Command, name, format string, asJSON bool, put func(context.Context, []T) ([]audit.Change, error)) error {
+	in := io.Reader(os.Stdin)
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		in = f
+	}
+	r := bufio.NewReaderSize(in, 64<<10)
+	f := rows.Format(format)
+	if format == "" {
+		head, _ := r.Peek(512)
+		var err error
+		if f, err = rows.Detect("", name, head); err != nil {
+			return err
+		}
+	}
+	bar := newBar(cmd.ErrOrStderr(), -1, "rows")
+	sum, err := rows.Import(cmd.Context(), rows.Read[T](r, f), importBatch, put, func(s rows.Summary) { bar.Set(s.Rows()) })
+	bar.Finish()
+	if out := cmd.OutOrStdout(); asJSON {
+		json.NewEncoder(out).Encode(sum)
+	} else {
+		for _, x := range sum.Rejected {
+			fmt.Fprintf(out, "line %d: %s [%s]\n", x.Line, x.Message, x.Code)
+		}
+		if more := sum.RejectedCount - len(sum.Rejected); more > 0 {
+			fmt.Fprintf(out, "... and %d more\n", more)
+		}
+		fmt.Fprintf(out, "%d rows: %d created, %d updated, %d unchanged, %d rejected\n", sum.Rows(), sum.Created, sum.Updated, sum.Unchanged, sum.RejectedCount)
+	}
+	if err != nil {
+		return fmt.Errorf("%s, after %d rows (start it again once that is mended): %w", name, sum.Rows(), err)
+	}
+	if sum.RejectedCount > 0 {
+		return errDone
+	}
+	return nil
+}

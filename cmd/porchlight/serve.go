@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"porchlight/server"
+	"porchlight/web"
+)
+
+// serveSettings are the flags of `porchlight serve`.
+type serveSettings struct {
+	storeSettings
+	listen, logFormat, logLevel string
+	uploads, judging            int
+	secure, healthy             bool
+}
+
+func serveCommand() *cobra.Command {
+	var s serveSettings
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the service: API, drivers' and agents' pages",
+		Long: `Run the service. By default records are kept in an SQLite file and photos in a folder,
+both in --data; any number of services may share a Postgres database and an S3 store.
+
+Make tokens with "porchlight token create" and sign in at /signin. The API is described at
+/openapi.json; /healthz, /readyz and /metrics are for the ones who watch it.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if s.healthy {
+				return probe(cmd.Context(), s.listen)
+			}
+			return serve(cmd.Context(), &s, nil)
+		},
+	}
+	f := cmd.Flags()
+	s.storeSettings.flags(f)
+	f.StringVar(&s.listen, "listen", "127.0.0.1:8080", "`ADDRESS` to listen on")
+	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
+	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.IntVar(&s.uploads, "uploads", 0, "photos held in memory at once; past them the answer is 503 with Retry-After; default four times --judging")
+	f.IntVar(&s.judging, "judging", 0, "photos decoded at once; default 8")
+	f.BoolVar(&s.secure, "secure", false, "mark cookies for HTTPS alone; set it wherever a proxy in front speaks HTTPS")
+	f.BoolVar(&s.healthy, "healthy", false, "only ask the service at --listen whether it is ready (exit status 0), for container health checks")
+	setting("listen", "log-format", "log-level", "uploads", "judging", "secure")
+	return cmd
+}
+
+// serve runs the service until the context ends. ready, if any, is called with the
+// opened stores and the address once connections are accepted.
+func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) error) error {
+	log, err := s.logger()
+	if err != nil {
+		return err
+	}
+	st, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	pages, err := web.New()
+	if err != nil {
+		return err
+	}
+	srv, err := server.New(server.Config{
+		Audit: st.audit, Dispute: st.dispute, Records: st.db, Objects: st.objects, Pages: pages, Log: log, NewID: newID,
+		Limits: server.Limits{Uploads: s.uploads, Judging: s.judging}, Secure: s.secure, Version: version,
+	})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", s.listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	log.Info("listening", "address", "http://"+listener.Addr().String(), "checklist", st.audit.Checklist().Version, "version", version)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if ready != nil {
+		go func() {
+			if err := ready(st, listener.Addr()); err != nil {
+				cancel(err)
+			}
+		}()
+	}
+	err = srv.Serve(ctx, listener)
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
+}
+
+func (s *serveSettings) logger() (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
+		return nil, fmt.Errorf("--log-level %q is none of debug, info, warn, error", s.logLevel)
+	}
+	o := &slog.HandlerOptions{Level: level}
+	switch s.logFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(os.Stderr, o)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(os.Stderr, o)), nil
+	}
+	return nil, fmt.Errorf("--log-format %q is neither text nor json", s.logFormat)
+}
+
+// probe asks a running service whether it is ready.
+func probe(ctx context.Context, listen string) error {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	if host == "" || host == "0.0.0.0" || host == "::" {
+		host = "127.0.0.1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("not ready: %s", res.Status)
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/pflag"
+
+	"porchlight/audit"
+	"porchlight/audit/dispute"
+	"porchlight/storage/dir"
+	"porchlight/storage/s3"
+	"porchlight/storage/sqldb"
+)
+
+// storeSettings say where records and photos are kept.
+type storeSettings struct {
+	data, database, objects, checklist string
+	retention                          time.Duration
+}
+
+func (s *storeSettings) flags(f *pflag.FlagSet) {
+	f.StringVar(&s.data, "data", "./data", "folder for the embedded database, photos and keys")
+	f.StringVar(&s.database, "database", "", "database `URL`: postgres://...; default the SQLite file porchlight.db in --data")
+	f.StringVar(&s.objects, "objects", "", "where photos are kept: s3://BUCKET[/PREFIX], with AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment; default the folder objects in --data")
+	f.StringVar(&s.checklist, "checklist", "", "checklist `FILE` to judge by; default the built-in guide-2026")
+	f.DurationVar(&s.retention, "object-lock", 0, "lock each photo in S3 against deletion for this long, such as 12960h (540 days)")
+	setting("data", "database", "objects", "checklist", "object-lock")
+}
+
+// stores are the opened stores with the services on top.
+type stores struct {
+	db      *sqldb.DB
+	objects objectStore
+	audit   *audit.Service
+	dispute *dispute.Service
+}
+
+// objectStore is what both kinds of store can do.
+type objectStore interface {
+	audit.Objects
+	Ping(ctx context.Context) error
+}
+
+func (s *stores) Close() error { return s.db.Close() }
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// open opens the stores and wires the services: this is the only place where they meet.
+func (s *storeSettings) open(ctx context.Context) (*stores, error) {
+	checklist, err := readChecklist(s.checklist)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(s.data, 0o700); err != nil {
+		return nil, fmt.Errorf("--data: %w", err)
+	}
+	objects, err := s.openObjects(ctx)
+	if err != nil {
+		return nil, err
+	}
+	database := s.database
+	if database == "" {
+		database = filepath.Join(s.data, "porchlight.db")
+	}
+	db, err := sqldb.Open(ctx, sqldb.Config{URL: database})
+	if err != nil {
+		return nil, err
+	}
+	st := &stores{db: db, objects: objects}
+	if err := db.SaveChecklist(ctx, checklist.Version, checklist.Text(), time.Now().UTC()); err != nil {
+		db.Close()
+		return nil, err
+	}
+	st.audit = audit.NewService(audit.Config{Objects: objects, Records: db, Archive: db, Checklist: checklist, NewID: newID})
+	keys := filepath.Join(s.data, "keys")
+	if err := os.MkdirAll(keys, 0o700); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("--data: %w", err)
+	}
+	signer, err := dispute.LoadOrCreateKey(keys)
+	if err != nil {
+		db.Close()
+		return nil, err
+	}
+	st.dispute = dispute.NewService(dispute.Config{Records: db, Objects: objects, NewID: newID, Now: time.Now, Signer: signer})
+	return st, nil
+}
+
+func (s *storeSettings) openObjects(ctx context.Context) (objectStore, error) {
+	if s.objects == "" {
+		return dir.Open(filepath.Join(s.data, "objects"))
+	}
+	u, err := url.Parse(s.objects)
+	if err != nil || u.Scheme != "s3" || u.Host == "" {
+		return nil, fmt.Errorf("--objects %q is not s3://BUCKET or s3://BUCKET/PREFIX", s.objects)
+	}
+	endpoint := os.Getenv("AWS_ENDPOINT_URL_S3")
+	if endpoint == "" {
+		endpoint = os.Getenv("AWS_ENDPOINT_URL")
+	}
+	if endpoint == "" {
+		endpoint = "https://s3.amazonaws.com"
+	}
+	at, err := url.Parse(endpoint)
+	if err != nil || at.Host == "" || (at.Scheme != "http" && at.Scheme != "https") {
+		return nil, fmt.Errorf("AWS_ENDPOINT_URL %q is not http://HOST:PORT or https://HOST", endpoint)
+	}
+	return s3.Open(ctx, s3.Config{
+		Endpoint: at.Host, Secure: at.Scheme == "https", Region: os.Getenv("AWS_REGION"),
+		AccessKey: os.Getenv("AWS_ACCESS_KEY_ID"), SecretKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN"),
+		Bucket: u.Host, Prefix: strings.Trim(u.Path, "/"), Retention: s.retention,
+	})
+}
+
+// readChecklist reads the checklist file, or gives the built-in one for no name.
+func readChecklist(name string) (*audit.Checklist, error) {
+	if name == "" {
+		return audit.Guide2026(), nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("--checklist: %w", err)
+	}
+	defer f.Close()
+	c, err := audit.ReadChecklist(f)
+	if err != nil {
+		return nil, fmt.Errorf("--checklist %s: %w", name, err)
+	}
+	return c, nil
+}

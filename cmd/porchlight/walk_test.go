@@ -1,0 +1,407 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"porchlight/fixtures"
+)
+
+// binary is the program under test, built once.
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "porchlight")
+	if err != nil {
+		panic(err)
+	}
+	binary = filepath.Join(dir, "porchlight")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s\n%v\n", out, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// run runs a command of the program and returns what it printed.
+func run(t *testing.T, wantExit int, args ...string) (stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd := exec.Command(binary, args...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if got := cmd.ProcessState.ExitCode(); got != wantExit {
+		t.Fatalf("porchlight %s: exit status %d, want %d (%v)\n%s%s", strings.Join(args, " "), got, wantExit, err, out.String(), errs.String())
+	}
+	return out.String(), errs.String()
+}
+
+// process is a running `porchlight serve`.
+type process struct {
+	t    *testing.T
+	data string
+	args []string
+	url  string
+	cmd  *exec.Cmd
+	log  *bytes.Buffer
+}
+
+// startServer starts the real server process on its own port.
+func startServer(t *testing.T, data string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, data: data, args: args}
+	p.start()
+	t.Cleanup(func() { p.kill() })
+	return p
+}
+
+func (p *process) start() {
+	p.t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	p.url = "http://" + address
+	p.log = new(bytes.Buffer)
+	p.cmd = exec.Command(binary, append([]string{"serve", "--data", p.data, "--listen", address}, p.args...)...)
+	p.cmd.Stderr = p.log
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	for range 600 {
+		res, err := http.Get(p.url + "/readyz")
+		if err == nil {
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	p.t.Fatalf("the server is not ready:\n%s", p.log)
+}
+
+// kill ends the process as a power cut would.
+func (p *process) kill() {
+	p.cmd.Process.Kill()
+	p.cmd.Wait()
+}
+
+// answer is a response, read whole.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a answer) json(t *testing.T, into any) {
+	t.Helper()
+	if err := json.Unmarshal(a.body, into); err != nil {
+		t.Fatalf("status %d, %v: %s", a.status, err, a.body)
+	}
+}
+
+// do sends a request and fails the test where the status is another.
+func (p *process) do(want int, method, path, token, contentType string, body []byte) answer {
+	p.t.Helper()
+	req, err := http.NewRequest(method, p.url+path, bytes.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		p.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		p.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	if res.StatusCode != want {
+		p.t.Fatalf("%s %s: status %d, want %d: %.500s", method, path, res.StatusCode, want, b)
+	}
+	return answer{res.StatusCode, res.Header, b}
+}
+
+// receipt is the answer to an upload.
+type receipt struct {
+	PhotoID string `json:"photo_id"`
+	Report  struct {
+		Verdict  string
+		Score    int
+		Findings []struct{ Check, Result, Reason, Advice, Detail string }
+	}
+	Problem *struct{ Code string }
+}
+
+func (r receipt) finding(check string) string {
+	for _, f := range r.Report.Findings {
+		if f.Check == check {
+			return f.Result
+		}
+	}
+	return "absent"
+}
+
+// upload sends a photo with its fields.
+func (p *process) upload(want int, token, tracking string, photo []byte, fields map[string]string) answer {
+	p.t.Helper()
+	body, contentType := form(p.t, photo, fields)
+	return p.do(want, "POST", "/api/v1/deliveries/"+tracking+"/photos", token, contentType, body)
+}
+
+func form(t *testing.T, photo []byte, fields map[string]string) (body []byte, contentType string) {
+	t.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for k, v := range fields {
+		if err := w.WriteField(k, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	part, err := w.CreateFormFile("photo", "door.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	part.Write(photo)
+	w.Close()
+	return b.Bytes(), w.FormDataContentType()
+}
+
+// scene is a small drawn photo.
+func scene(place, shot uint64, defect fixtures.Defect) []byte {
+	return fixtures.Scene{Place: place, Shot: shot, Number: "4702", Defect: defect, Width: 1200, Height: 900}.JPEG()
+}
+
+const deliveriesCSV = `tracking_id,driver_id,address,latitude,longitude,stop_kind,instruction,window_start,window_end,scanned_at,delivered_at,outcome,time_zone
+T1,D1,4702 Maple St,47.6205,-122.3493,house,front_door,2026-11-20T17:00:00Z,2026-11-20T21:00:00Z,2026-11-20T18:00:00Z,2026-11-20T18:00:00Z,delivered,America/Los_Angeles
+T2,D1,4704 Maple St,47.6206,-122.3491,house,hidden,2026-11-20T17:00:00Z,2026-11-20T21:00:00Z,2026-11-20T18:05:00Z,2026-11-20T18:05:00Z,delivered,America/Los_Angeles
+T3,D1,4706 Maple St,north,-122.3490,house,front_door,,,,,,
+T4,D2,12 Oak Ave,47.6300,-122.3400,house,front_door,,,2026-11-20T18:09:00Z,,delivered,
+`
+
+// TestWalk goes the whole way with the real server process: import, upload, verdicts,
+// claim, packet, a changed limit, a re-audit, and a kill -9 after each step.
+func TestWalk(t *testing.T) {
+	dir := t.TempDir()
+	data := filepath.Join(dir, "data")
+	token := func(args ...string) string {
+		out, _ := run(t, 0, append([]string{"token", "create", "--data", data}, args...)...)
+		return strings.TrimSpace(out)
+	}
+	driver, agent, dispatch := token("--role", "driver", "--driver", "D1"), token("--role", "agent"), token("--role", "dispatch")
+	p := startServer(t, data)
+	restart := func() { p.kill(); p.start() }
+
+	// Import: three good rows in, one bad one listed with its line; again: nothing changes.
+	var sum struct {
+		Created, Unchanged int
+		Rejected           []struct {
+			Line    int
+			Message string
+		}
+	}
+	p.do(200, "POST", "/api/v1/deliveries", dispatch, "text/csv", []byte(deliveriesCSV)).json(t, &sum)
+	if sum.Created != 3 || len(sum.Rejected) != 1 || sum.Rejected[0].Line != 4 || !strings.Contains(sum.Rejected[0].Message, "latitude") {
+		t.Fatalf("import answers %+v, want 3 created and line 4 rejected for its latitude", sum)
+	}
+	restart()
+	p.do(200, "POST", "/api/v1/deliveries", dispatch, "text/csv", []byte(deliveriesCSV)).json(t, &sum)
+	if sum.Unchanged != 3 {
+		t.Fatalf("the same import again answers %+v, want 3 unchanged", sum)
+	}
+
+	// Uploads, good and bad.
+	photos := map[string][]byte{}
+	upload := func(want int, tracking string, photo []byte, role, captured string, lat, lon float64) receipt {
+		t.Helper()
+		var r receipt
+		p.upload(want, driver, tracking, photo, map[string]string{"role": role, "captured_at": captured,
+			"latitude": fmt.Sprint(lat), "longitude": fmt.Sprint(lon), "accuracy_m": "8"}).json(t, &r)
+		photos[r.PhotoID] = photo
+		return r
+	}
+	verdict := func(r receipt, want, check, result string) {
+		t.Helper()
+		if r.Report.Verdict != want || r.finding(check) != result {
+			t.Errorf("verdict %s, %s %s; want %s, %s: %+v", r.Report.Verdict, check, r.finding(check), want, result, r.Report.Findings)
+		}
+	}
+	const lat, lon = 47.6205, -122.3493
+	dark := upload(201, "T1", scene(1, 1, fixtures.Dark), "placement", "2026-11-20T17:59:00Z", lat, lon)
+	verdict(dark, "retake", "brightness", "fail")
+	blurred := upload(201, "T1", scene(1, 2, fixtures.Defocused), "placement", "2026-11-20T17:59:10Z", lat, lon)
+	verdict(blurred, "retake", "blur", "fail")
+	far := upload(201, "T1", scene(1, 3, fixtures.None), "placement", "2026-11-20T17:59:20Z", lat+.004, lon)
+	verdict(far, "retake", "location", "fail")
+	good := upload(201, "T1", scene(1, 4, fixtures.None), "placement", "2026-11-20T17:59:30Z", lat+.0001, lon)
+	verdict(good, "accept", "location", "pass")
+	if again := upload(200, "T1", scene(1, 4, fixtures.None), "placement", "2026-11-20T17:59:30Z", lat+.0001, lon); again.PhotoID != good.PhotoID || again.Report.Verdict != "accept" {
+		t.Errorf("the same photo again: %+v", again)
+	}
+	broken := upload(201, "T1", fixtures.Truncate(scene(1, 5, fixtures.None)), "placement", "2026-11-20T17:59:40Z", lat, lon)
+	verdict(broken, "retake", "readable", "fail")
+	if broken.Problem == nil || broken.Problem.Code != "photo_undecodable" {
+		t.Errorf("a photo that does not decode: problem %+v, want photo_undecodable", broken.Problem)
+	}
+	reused := upload(201, "T2", scene(1, 4, fixtures.None), "context", "2026-11-20T18:04:00Z", 47.6206, -122.3491)
+	verdict(reused, "retake", "reuse", "fail")
+	restart()
+	first := upload(201, "T2", scene(2, 1, fixtures.None), "context", "2026-11-20T18:04:30Z", 47.6206, -122.3491)
+	verdict(first, "review", "set", "fail")
+	second := upload(201, "T2", scene(3, 2, fixtures.None), "close_up", "2026-11-20T18:05:00Z", 47.6206, -122.3491)
+	verdict(second, "accept", "set", "pass")
+	var reports struct {
+		Items []struct{ Verdict string }
+	}
+	p.do(200, "GET", "/api/v1/photos/"+first.PhotoID+"/reports", agent, "", nil).json(t, &reports)
+	if n := len(reports.Items); n != 2 || reports.Items[n-1].Verdict != "accept" {
+		t.Errorf("once its set is complete the first photo's reports are %+v, want review, then accept", reports.Items)
+	}
+	restart()
+
+	// Everything acknowledged is still there, byte for byte.
+	for id, want := range photos {
+		got := p.do(200, "GET", "/api/v1/photos/"+id, agent, "", nil)
+		if !bytes.Equal(got.body, want) {
+			t.Errorf("photo %s comes back as %d bytes, want %d", id, len(got.body), len(want))
+		}
+	}
+
+	// Claim and packet.
+	p.do(200, "POST", "/api/v1/claims", agent, "application/json",
+		[]byte(`{"claim_id":"C1","tracking_id":"T1","reported_at":"2026-11-21T09:00:00Z","reason":"delivered_not_received","statement":"It never came <b>","channel":"stripe","due_at":"2026-12-01T00:00:00Z"}`))
+	restart()
+	var issued struct {
+		PacketID string `json:"packet_id"`
+	}
+	p.do(201, "POST", "/api/v1/claims/C1/packets", agent, "", nil).json(t, &issued)
+	packet := p.do(200, "GET", "/api/v1/packets/"+issued.PacketID+".zip", agent, "", nil).body
+	rehash(t, packet, photos)
+	file := filepath.Join(dir, "packet.zip")
+	if err := os.WriteFile(file, packet, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, 0, "verify", file, "--key", filepath.Join(data, "keys", "porchlight.pub"))
+	run(t, 1, "verify", file, "--data", dir) // no key: not valid
+	altered := bytes.Clone(packet)
+	altered[len(altered)/2] ^= 1
+	if err := os.WriteFile(file, altered, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, _ := run(t, 1, "verify", file, "--key", filepath.Join(data, "keys", "porchlight.pub")); !strings.Contains(out, "originals/") {
+		t.Errorf("verify of an altered packet says %q, want the part named", out)
+	}
+
+	// A tighter limit: a dry run lists the flips and stores nothing, a real one appends.
+	strict := filepath.Join(dir, "strict.yaml")
+	guide, _ := run(t, 0, "checklist")
+	guide = strings.Replace(guide, "version: guide-2026", "version: strict", 1)
+	guide = strings.Replace(guide, "fail_below: 60 ", "fail_below: 250 ", 1)
+	guide = strings.Replace(guide, "warn_below: 80", "warn_below: 255", 1)
+	if err := os.WriteFile(strict, []byte(guide), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := run(t, 0, "audit", "--reaudit", "--data", data, "--checklist", strict, "--dry-run")
+	if !strings.Contains(out, "accept -> retake") || !strings.Contains(out, good.PhotoID[:12]) {
+		t.Errorf("the dry run does not list the flipped verdict of photo %s:\n%s", good.PhotoID[:12], out)
+	}
+	count := func() int {
+		p.do(200, "GET", "/api/v1/photos/"+good.PhotoID+"/reports", agent, "", nil).json(t, &reports)
+		return len(reports.Items)
+	}
+	before := count()
+	out, _ = run(t, 0, "audit", "--reaudit", "--data", data, "--checklist", strict)
+	if !strings.Contains(out, "accept -> retake") {
+		t.Errorf("the re-audit does not list the flipped verdict:\n%s", out)
+	}
+	restart()
+	if got, want := count(), before+1; got < want {
+		t.Errorf("%d reports after the re-audit, want %d or more", got, want)
+	}
+	if got := p.do(200, "GET", "/api/v1/packets/"+issued.PacketID+".zip", agent, "", nil).body; !bytes.Equal(got, packet) {
+		t.Error("the packet that was issued before the re-audit is no longer the same")
+	}
+	if n := strings.Count(out, "->"); n == 0 || strings.Contains(out, "retake -> accept") {
+		t.Errorf("a tighter limit flipped %d verdicts:\n%s", n, out)
+	}
+	out, _ = run(t, 0, "audit", "--reaudit", "--data", data, "--driver", "D2")
+	if !strings.HasPrefix(out, "0 photos") {
+		t.Errorf("D2 has no photos, the re-audit says %q", out)
+	}
+}
+
+// rehash unzips a packet and holds every file against the manifest, and the originals
+// against the photos that were uploaded.
+func rehash(t *testing.T, packet []byte, photos map[string][]byte) {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(packet), int64(len(packet)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums, originals := map[string]string{}, 0
+	var manifest struct {
+		Files []struct{ Name, SHA256 string }
+	}
+	for _, f := range z.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(b)
+		sums[f.Name] = hex.EncodeToString(sum[:])
+		if f.Name == "manifest.json" {
+			if err := json.Unmarshal(b, &manifest); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want, ok := photos[sums[f.Name]]; strings.HasPrefix(f.Name, "originals/") {
+			originals++
+			if !ok || !bytes.Equal(b, want) {
+				t.Errorf("%s is none of the uploaded photos", f.Name)
+			}
+		}
+	}
+	if originals != 5 {
+		t.Errorf("the packet holds %d originals, want the 5 of T1", originals)
+	}
+	for _, f := range manifest.Files {
+		if sums[f.Name] != f.SHA256 {
+			t.Errorf("%s: the manifest says %s, the file is %s", f.Name, f.SHA256, sums[f.Name])
+		}
+		delete(sums, f.Name)
+	}
+	delete(sums, "manifest.json")
+	delete(sums, "manifest.json.minisig")
+	for name := range sums {
+		t.Errorf("%s is not in the manifest", name)
+	}
+}

@@ -1,0 +1,135 @@
+package sqldb
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"porchlight/audit"
+)
+
+func openBench(b *testing.B) *DB {
+	b.Helper()
+	db := mustOpen(b, cmp.Or(os.Getenv("PORCHLIGHT_BENCH_DATABASE"), filepath.Join(b.TempDir(), "records.db")))
+	b.Cleanup(func() { db.Close() })
+	b.ReportAllocs()
+	return db
+}
+
+// BenchmarkAddUpload is one client that waits for each answer.
+func BenchmarkAddUpload(b *testing.B) {
+	db := openBench(b)
+	deliveries := make([]audit.Delivery, 20_000)
+	for i := range deliveries {
+		deliveries[i] = sampleDelivery(i)
+	}
+	if _, err := db.PutDeliveries(b.Context(), deliveries, *deliveries[0].DeliveredAt); err != nil {
+		b.Fatal(err)
+	}
+	for i := 0; b.Loop() && i < len(deliveries); i++ {
+		u, m := sampleUpload(i)
+		if _, _, _, err := db.AddUpload(b.Context(), u, m, judgeSample(u)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkPutDeliveries(b *testing.B) {
+	db := openBench(b)
+	batch := make([]audit.Delivery, 1000)
+	for n := 0; b.Loop(); n++ {
+		for i := range batch {
+			batch[i] = sampleDelivery(n*len(batch) + i)
+		}
+		if _, err := db.PutDeliveries(b.Context(), batch, *batch[0].DeliveredAt); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N*len(batch))/b.Elapsed().Seconds(), "rows/s")
+}
+
+// seed fills a database with n uploads in chunks, not one transaction each.
+func seed(b *testing.B, db *DB, n int) {
+	b.Helper()
+	const chunk = 1000
+	for start := 0; start < n; start += chunk {
+		deliveries := make([]audit.Delivery, chunk)
+		for i := range deliveries {
+			deliveries[i] = sampleDelivery(start + i)
+		}
+		if _, err := db.PutDeliveries(b.Context(), deliveries, *deliveries[0].DeliveredAt); err != nil {
+			b.Fatal(err)
+		}
+		err := db.write(b.Context(), func(s session) error {
+			for i := range chunk {
+				u, m := sampleUpload(start + i)
+				reports, _ := judgeSample(u)(audit.Known{})
+				if err := s.saveUpload(b.Context(), u, rowOf(u, deliveries[i].Key()), m, nil, reports); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchSize(fallback int) int {
+	if n, err := strconv.Atoi(os.Getenv("PORCHLIGHT_BENCH_UPLOADS")); err == nil {
+		return n
+	}
+	return fallback
+}
+
+// BenchmarkReaudit is the records' part of a re-audit: load a chunk, store its reports.
+func BenchmarkReaudit(b *testing.B) {
+	db := openBench(b)
+	n := benchSize(10_000)
+	seed(b, db, n)
+	const chunk = 500
+	b.ResetTimer()
+	for round := 0; b.Loop(); round++ {
+		run := audit.Run{RunID: "R" + strconv.Itoa(round), StartedAt: *sampleDelivery(0).DeliveredAt}
+		if err := db.StartRun(b.Context(), run); err != nil {
+			b.Fatal(err)
+		}
+		for {
+			cases, err := db.Cases(b.Context(), audit.Filter{}, run.Cursor, chunk)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if len(cases) == 0 {
+				break
+			}
+			var c audit.Chunk
+			for _, k := range cases {
+				run.Cursor = k.Upload.UploadID
+				c.Reports = append(c.Reports, sampleReport(k.Upload, run.RunID+k.Upload.UploadID))
+			}
+			if err := db.AppendChunk(b.Context(), run, c); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(b.N*n)/b.Elapsed().Seconds(), "photos/s")
+}
+
+// BenchmarkSimilar looks for photos like one that is on record among all.
+func BenchmarkSimilar(b *testing.B) {
+	db := openBench(b)
+	n := benchSize(20_000)
+	seed(b, db, n)
+	s := db.on(db.reader)
+	b.ResetTimer()
+	for i := 0; b.Loop(); i++ {
+		_, m := sampleUpload(i * 7919 % n)
+		found, err := s.similarPhotos(b.Context(), "none", pictureOf(m))
+		if err != nil || len(found) == 0 {
+			b.Fatalf("%d found, %v", len(found), err)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package sqldb
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"porchlight/audit"
+	"porchlight/audit/dispute"
+)
+
+// Claim finds a claim. Errors: [audit.CodeNotFound].
+func (db *DB) Claim(ctx context.Context, claimID string) (dispute.Claim, error) {
+	return one(ctx, db.on(db.reader), "claim", scanJSON[dispute.Claim], queryClaim, claimID)
+}
+
+const queryClaim = `SELECT json FROM claims WHERE claim_id = $1`
+
+// PutClaims imports claims as [DB.PutDeliveries] does deliveries. A claim on a delivery
+// that is not on record is kept too: that is an answer in itself.
+func (db *DB) PutClaims(ctx context.Context, cs []dispute.Claim, at time.Time) ([]audit.Change, error) {
+	ids := make([]string, len(cs))
+	for i, c := range cs {
+		if err := checkText(c); err != nil {
+			return nil, audit.Errorf(audit.CodeInvalid, "claim %d: %s", i+1, audit.ErrorMessage(err), err)
+		}
+		ids[i] = c.ClaimID
+	}
+	var changes []audit.Change
+	err := db.write(ctx, func(s session) error {
+		if err := s.dialect.lock(ctx, s, []int64{importLock}); err != nil {
+			return err
+		}
+		kept, err := s.keptClaims(ctx, ids)
+		if err != nil {
+			return err
+		}
+		changes = make([]audit.Change, len(cs))
+		changed := map[string]dispute.Claim{}
+		for i, c := range cs {
+			old, known := kept[c.ClaimID]
+			var whole dispute.Claim
+			if err := overlay(&whole, old, c); err != nil {
+				return err
+			}
+			whole.ReportedAt, whole.DueAt = utc(whole.ReportedAt), utc(whole.DueAt)
+			text, err := encode(whole)
+			if err != nil {
+				return err
+			}
+			switch {
+			case !known:
+				changes[i] = audit.Created
+			case text == old:
+				changes[i] = audit.Unchanged
+				continue
+			default:
+				changes[i] = audit.Updated
+			}
+			kept[c.ClaimID], changed[c.ClaimID] = text, whole
+		}
+		var rows [][]any
+		for id, c := range changed {
+			due := int64(math.MaxInt64)
+			if c.DueAt != nil {
+				due = micros(*c.DueAt)
+			}
+			rows = append(rows, []any{id, c.TrackingID, due, micros(at), kept[id]})
+		}
+		return s.insert(ctx, `INSERT INTO claims (claim_id, tracking_id, due_at, imported_at, json) VALUES`,
+			`ON CONFLICT (claim_id) DO UPDATE SET tracking_id = excluded.tracking_id, due_at = excluded.due_at, json = excluded.json`, rows)
+	})
+	return changes, err
+}
+
+// keptClaims loads the JSON of what is on record under the ids.
+func (s session) keptClaims(ctx context.Context, ids []string) (map[string]string, error) {
+	kept := map[string]string{}
+	for chunk := range slices.Chunk(ids, chunkRows) {
+		marks, args := list(chunk)
+		_, err := collect(ctx, s, func(scan func(...any) error) (none struct{}, err error) {
+			var id, text string
+			err = scan(&id, &text)
+			kept[id] = text
+			return none, err
+		}, `SELECT claim_id, json FROM claims WHERE claim_id IN (`+marks+`)`, args...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return kept, nil
+}
+
+// Claims lists claims, those due first first, at most limit from the one after the
+// cursor; next is "" at the end. Errors: [audit.CodeInvalid] for a cursor of another
+// make.
+func (db *DB) Claims(ctx context.Context, after string, limit int) (claims []dispute.Claim, next string, err error) {
+	c, err := parseCursor(after, cursor{N: math.MinInt64})
+	if err != nil {
+		return nil, "", err
+	}
+	type row struct {
+		claim dispute.Claim
+		cursor
+	}
+	return page(ctx, db, limit, func(scan func(...any) error) (r row, err error) {
+		var text []byte
+		if err = scan(&r.N, &r.ID, &text); err == nil {
+			r.claim, err = fromJSON[dispute.Claim](text)
+		}
+		return r, err
+	}, func(r row) (dispute.Claim, string) { return r.claim, r.String() }, queryClaims, c.N, c.ID)
+}
+
+const queryClaims = `SELECT due_at, claim_id, json FROM claims WHERE (due_at, claim_id) > ($1, $2) ORDER BY due_at, claim_id LIMIT $3`

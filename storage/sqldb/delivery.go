@@ -1,0 +1,169 @@
+package sqldb
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"porchlight/audit"
+)
+
+// Delivery finds a delivery. Errors: [audit.CodeNotFound], [audit.CodeUnavailable].
+func (db *DB) Delivery(ctx context.Context, trackingID string) (audit.Delivery, error) {
+	return one(ctx, db.on(db.reader), "delivery", scanJSON[audit.Delivery], queryDelivery, trackingID)
+}
+
+const queryDelivery = `SELECT json FROM deliveries WHERE tracking_id = $1`
+
+// importLock makes imports take turns on Postgres: two that bring the same new row
+// would each miss the other's fields.
+const importLock = 1 << 20
+
+// PutDeliveries imports deliveries in one transaction and tells what became of each:
+// fields that are present replace, absent ones (zero values) keep what is on record.
+// The same import again changes nothing. Errors: [audit.CodeInvalid] names the row
+// that cannot be stored; then nothing is.
+func (db *DB) PutDeliveries(ctx context.Context, ds []audit.Delivery, at time.Time) ([]audit.Change, error) {
+	ids := make([]string, len(ds))
+	for i, d := range ds {
+		if err := checkText(d); err != nil {
+			return nil, audit.Errorf(audit.CodeInvalid, "delivery %d: %s", i+1, audit.ErrorMessage(err), err)
+		}
+		ids[i] = d.TrackingID
+	}
+	var changes []audit.Change
+	err := db.write(ctx, func(s session) error {
+		if err := s.dialect.lock(ctx, s, []int64{importLock}); err != nil {
+			return err
+		}
+		kept, err := s.keptDeliveries(ctx, ids)
+		if err != nil {
+			return err
+		}
+		changes = make([]audit.Change, len(ds))
+		changed, moved := map[string]bool{}, map[string]bool{}
+		for i, d := range ds {
+			old, known := kept[d.TrackingID]
+			if !known {
+				old.importedAt = micros(at)
+			}
+			merged, stop, err := old.merge(d)
+			if err != nil {
+				return err
+			}
+			switch {
+			case !known:
+				changes[i] = audit.Created
+			case merged.json == old.json:
+				changes[i] = audit.Unchanged
+				continue
+			default:
+				changes[i] = audit.Updated
+				moved[d.TrackingID] = moved[d.TrackingID] || stop
+			}
+			changed[d.TrackingID] = true
+			kept[d.TrackingID] = merged
+		}
+		return s.saveDeliveries(ctx, kept, changed, moved)
+	})
+	return changes, err
+}
+
+// deliveryRow is a delivery as its table holds it.
+type deliveryRow struct {
+	trackingID, driverID, stopKey string
+	sortAt, importedAt            int64
+	json                          string
+}
+
+// keptDeliveries loads and locks what is on record under the ids.
+func (s session) keptDeliveries(ctx context.Context, ids []string) (map[string]deliveryRow, error) {
+	kept := map[string]deliveryRow{}
+	for chunk := range slices.Chunk(ids, chunkRows) {
+		marks, args := list(chunk)
+		rows, err := collect(ctx, s, func(scan func(...any) error) (r deliveryRow, err error) {
+			err = scan(&r.trackingID, &r.driverID, &r.stopKey, &r.sortAt, &r.importedAt, &r.json)
+			return r, err
+		}, `SELECT tracking_id, driver_id, stop_key, sort_at, imported_at, json FROM deliveries
+			WHERE tracking_id IN (`+marks+`) ORDER BY tracking_id`+s.dialect.forUpdate(), args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			kept[r.trackingID] = r
+		}
+	}
+	return kept, nil
+}
+
+// merge is the row with d's present fields, and whether the stop is another one.
+func (r deliveryRow) merge(d audit.Delivery) (merged deliveryRow, moved bool, err error) {
+	var whole audit.Delivery
+	if err := overlay(&whole, r.json, d); err != nil {
+		return r, false, err
+	}
+	for _, t := range []**time.Time{&whole.WindowStart, &whole.WindowEnd, &whole.ScannedAt, &whole.DeliveredAt} {
+		*t = utc(*t)
+	}
+	merged = deliveryRow{trackingID: whole.TrackingID, driverID: whole.DriverID, stopKey: whole.Key(), importedAt: r.importedAt}
+	merged.sortAt = merged.importedAt
+	if t := cmp.Or(whole.WindowStart, whole.DeliveredAt, whole.ScannedAt); t != nil {
+		merged.sortAt = micros(*t)
+	}
+	merged.json, err = encode(whole)
+	return merged, r.json != "" && merged.stopKey != r.stopKey, err
+}
+
+// overlay reads into whole what is kept as JSON, and over it the present fields of v:
+// those that its JSON names.
+func overlay(whole any, kept string, v any) error {
+	if kept != "" {
+		if err := json.Unmarshal([]byte(kept), whole); err != nil {
+			return audit.Errorf(audit.CodeInternal, "a record cannot be read", err)
+		}
+	}
+	text, err := encode(v)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal([]byte(text), whole); err != nil {
+		return audit.Errorf(audit.CodeInternal, "a record cannot be read", err)
+	}
+	return nil
+}
+
+// utc makes equal times equal text.
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}
+
+func (s session) saveDeliveries(ctx context.Context, kept map[string]deliveryRow, changed, moved map[string]bool) error {
+	var rows [][]any
+	for id := range changed {
+		r := kept[id]
+		rows = append(rows, []any{r.trackingID, r.driverID, r.stopKey, r.sortAt, r.importedAt, r.json})
+	}
+	err := s.insert(ctx, `INSERT INTO deliveries (tracking_id, driver_id, stop_key, sort_at, imported_at, json) VALUES`,
+		`ON CONFLICT (tracking_id) DO UPDATE SET driver_id = excluded.driver_id, stop_key = excluded.stop_key,
+			sort_at = excluded.sort_at, json = excluded.json`, rows)
+	if err != nil {
+		return err
+	}
+	for id, yes := range moved {
+		if !yes {
+			continue
+		}
+		_, err := s.exec(ctx, `UPDATE uploads SET stop_key = $1 WHERE tracking_id = $2 AND upload_id IN
+			(SELECT upload_id FROM upload_deliveries WHERE tracking_id = $2)`, kept[id].stopKey, id)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

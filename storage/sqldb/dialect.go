@@ -1,0 +1,176 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/pressly/goose/v3"
+	driversqlite "modernc.org/sqlite"
+	sqlitecode "modernc.org/sqlite/lib"
+
+	"porchlight/audit"
+)
+
+// dialect is all that differs between the two databases.
+type dialect interface {
+	goose() goose.Dialect
+	// snapshot is how a transaction begins whose reads all see one state.
+	snapshot() *sql.TxOptions
+	// forUpdate ends a SELECT whose rows stay locked until the transaction ends.
+	forUpdate() string
+	// lock waits for every other transaction that holds one of the keys.
+	lock(ctx context.Context, s session, keys []int64) error
+	// appendOnly is the statements that make a table refuse changes.
+	appendOnly(table string) []string
+	// explain asks for a statement's plan.
+	explain() string
+	// fail turns a driver's error into an [audit.Error], by type.
+	fail(err error) error
+	// transient tells whether the same transaction may succeed when it runs again.
+	transient(err error) bool
+}
+
+type sqlite struct{}
+
+func (sqlite) goose() goose.Dialect     { return goose.DialectSQLite3 }
+func (sqlite) snapshot() *sql.TxOptions { return &sql.TxOptions{ReadOnly: true} }
+func (sqlite) forUpdate() string        { return "" }
+func (sqlite) transient(error) bool     { return false }
+func (sqlite) explain() string          { return "EXPLAIN QUERY PLAN " }
+
+// One transaction writes at a time, so that there is nobody to wait for.
+func (sqlite) lock(context.Context, session, []int64) error { return nil }
+
+func (sqlite) appendOnly(table string) []string {
+	var all []string
+	for _, verb := range []string{"UPDATE", "DELETE"} {
+		all = append(all, fmt.Sprintf(`CREATE TRIGGER %s_no_%s BEFORE %s ON %s BEGIN SELECT RAISE(ABORT, '%s are append-only'); END`,
+			table, strings.ToLower(verb), verb, table, table))
+	}
+	return all
+}
+
+func (sqlite) fail(err error) error {
+	if e := (*driversqlite.Error)(nil); errors.As(err, &e) {
+		switch e.Code() {
+		case sqlitecode.SQLITE_CONSTRAINT_UNIQUE, sqlitecode.SQLITE_CONSTRAINT_PRIMARYKEY, sqlitecode.SQLITE_CONSTRAINT_ROWID:
+			return failure(audit.CodeConflict, err)
+		case sqlitecode.SQLITE_CONSTRAINT_FOREIGNKEY:
+			return failure(audit.CodeNotFound, err)
+		case sqlitecode.SQLITE_CONSTRAINT_TRIGGER:
+			return failure(audit.CodeImmutable, err)
+		}
+		switch e.Code() & 0xff { // the primary code
+		case sqlitecode.SQLITE_BUSY, sqlitecode.SQLITE_LOCKED, sqlitecode.SQLITE_FULL, sqlitecode.SQLITE_IOERR,
+			sqlitecode.SQLITE_CANTOPEN, sqlitecode.SQLITE_READONLY, sqlitecode.SQLITE_NOMEM, sqlitecode.SQLITE_INTERRUPT,
+			sqlitecode.SQLITE_PROTOCOL:
+			return failure(audit.CodeUnavailable, err)
+		case sqlitecode.SQLITE_TOOBIG:
+			return failure(audit.CodeInvalid, err)
+		}
+	}
+	return failCommon(err)
+}
+
+type postgres struct{}
+
+func (postgres) goose() goose.Dialect { return goose.DialectPostgres }
+func (postgres) snapshot() *sql.TxOptions {
+	return &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead}
+}
+func (postgres) forUpdate() string { return " FOR UPDATE" }
+func (postgres) explain() string   { return "EXPLAIN " }
+
+// lockSpace keeps our advisory locks apart from those of other programs in the
+// database: "porc" in the upper half of the key.
+const lockSpace = 0x706f7263 << 32
+
+func (postgres) lock(ctx context.Context, s session, keys []int64) error {
+	keys = slices.Clone(keys)
+	for i := range keys {
+		keys[i] = lockSpace | keys[i]&0xffffffff
+	}
+	slices.Sort(keys) // all take them in one order, so that no two wait for each other
+	_, err := s.exec(ctx, `SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS k`, slices.Compact(keys))
+	return err
+}
+
+func (postgres) appendOnly(table string) []string {
+	return []string{
+		`CREATE OR REPLACE FUNCTION porchlight_append_only() RETURNS trigger LANGUAGE plpgsql AS
+		$$ BEGIN RAISE EXCEPTION '% are append-only', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation'; END $$`,
+		fmt.Sprintf(`CREATE TRIGGER %s_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON %s
+		FOR EACH STATEMENT EXECUTE FUNCTION porchlight_append_only()`, table, table),
+	}
+}
+
+func (postgres) fail(err error) error {
+	if e := (*pgconn.PgError)(nil); errors.As(err, &e) {
+		switch e.Code {
+		case "23505": // unique_violation
+			return failure(audit.CodeConflict, err)
+		case "23503": // foreign_key_violation
+			return failure(audit.CodeNotFound, err)
+		case "23000": // integrity_constraint_violation, by our triggers
+			return failure(audit.CodeImmutable, err)
+		case "22021", "22P05", "54000": // a character that cannot be stored, a value too large
+			return failure(audit.CodeInvalid, err)
+		case "55P03", "25006": // lock_not_available, read_only_sql_transaction (a standby)
+			return failure(audit.CodeUnavailable, err)
+		}
+		switch e.Code[:min(2, len(e.Code))] {
+		// connection, authorization, no such database, rollback, resources, operator intervention, system
+		case "08", "28", "3D", "40", "53", "57", "58":
+			return failure(audit.CodeUnavailable, err)
+		}
+	}
+	if e := (*pgconn.ConnectError)(nil); errors.As(err, &e) {
+		return failure(audit.CodeUnavailable, err)
+	}
+	return failCommon(err)
+}
+
+func (postgres) transient(err error) bool {
+	e := (*pgconn.PgError)(nil)
+	return errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01") // serialization_failure, deadlock_detected
+}
+
+func failCommon(err error) error {
+	var known *audit.Error
+	var network net.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return err
+	case errors.Is(err, sql.ErrNoRows):
+		return failure(audit.CodeNotFound, err)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, driver.ErrBadConn),
+		errors.Is(err, sql.ErrConnDone), errors.Is(err, sql.ErrTxDone), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		errors.As(err, &network):
+		return failure(audit.CodeUnavailable, err)
+	}
+	return failure(audit.CodeInternal, err)
+}
+
+// messages are what a user may see of a failure that no method words better.
+var messages = map[audit.Code]string{
+	audit.CodeConflict:    "that id is taken",
+	audit.CodeNotFound:    "not on record",
+	audit.CodeImmutable:   "records of this kind never change",
+	audit.CodeInvalid:     "a text cannot be stored",
+	audit.CodeUnavailable: "the records are not available, try again",
+	audit.CodeInternal:    "the records could not be read or written",
+}
+
+func failure(code audit.Code, err error) error {
+	return &audit.Error{Code: code, Message: messages[code], Err: err}
+}

@@ -1,0 +1,72 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"io/fs"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"porchlight/audit"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// migrate brings the tables up to date, forward only, one transaction a step.
+func (db *DB) migrate(ctx context.Context) error {
+	folder, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return audit.Errorf(audit.CodeInternal, "the migrations are missing", err)
+	}
+	options := []goose.ProviderOption{
+		goose.WithDisableGlobalRegistry(true),
+		goose.WithLogger(goose.NopLogger()),
+		goose.WithGoMigrations(goose.NewGoMigration(2, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+			return db.makeAppendOnly(ctx, tx, "measurements", "reports", "packets")
+		}}, nil)),
+	}
+	if db.dialect.goose() == goose.DialectPostgres {
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return db.dialect.fail(err)
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	provider, err := goose.NewProvider(db.dialect.goose(), db.writer, folder, options...)
+	if err != nil {
+		return audit.Errorf(audit.CodeInternal, "the migrations cannot be read", err)
+	}
+	// SQLite has no lock that outlives a transaction: where two programs start on a new
+	// file, one of them may find a table made under its hands, and finds it done the next
+	// time it looks.
+	const tries = 5
+	for try := 1; ; try++ {
+		_, err = provider.Up(ctx)
+		if err == nil || try == tries || ctx.Err() != nil {
+			break
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Duration(try) * 50 * time.Millisecond):
+		}
+	}
+	if err != nil {
+		return audit.Errorf(audit.CodeUnavailable, "the database's tables cannot be brought up to date", err)
+	}
+	return nil
+}
+
+func (db *DB) makeAppendOnly(ctx context.Context, tx *sql.Tx, tables ...string) error {
+	for _, table := range tables {
+		for _, statement := range db.dialect.appendOnly(table) {
+			if _, err := tx.ExecContext(ctx, statement); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

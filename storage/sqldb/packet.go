@@ -1,0 +1,67 @@
+package sqldb
+
+import (
+	"context"
+	"time"
+
+	"porchlight/audit"
+	"porchlight/audit/dispute"
+)
+
+// AddPacket keeps a packet for good. Errors: [audit.CodeNotFound] without its claim,
+// [audit.CodeConflict] where the id is taken.
+func (db *DB) AddPacket(ctx context.Context, p dispute.FrozenPacket) error {
+	return db.write(ctx, func(s session) error {
+		_, err := s.exec(ctx, `INSERT INTO packets (packet_id, claim_id, issued_at, json) VALUES ($1, $2, $3, $4)`,
+			p.PacketID, p.ClaimID, micros(p.IssuedAt), string(p.JSON))
+		return err
+	})
+}
+
+// Packet finds a packet. Errors: [audit.CodeNotFound].
+func (db *DB) Packet(ctx context.Context, packetID string) (dispute.FrozenPacket, error) {
+	return one(ctx, db.on(db.reader), "packet", func(scan func(...any) error) (p dispute.FrozenPacket, err error) {
+		var at int64
+		err = scan(&p.PacketID, &p.ClaimID, &at, &p.JSON)
+		p.IssuedAt = time.UnixMicro(at).UTC()
+		return p, err
+	}, `SELECT packet_id, claim_id, issued_at, json FROM packets WHERE packet_id = $1`, packetID)
+}
+
+// Packets lists a claim's packets, oldest first, without their JSON. Errors:
+// [audit.CodeNotFound] without the claim.
+func (db *DB) Packets(ctx context.Context, claimID string) (all []dispute.FrozenPacket, err error) {
+	err = db.read(ctx, func(s session) error {
+		all, err = collect(ctx, s, func(scan func(...any) error) (p dispute.FrozenPacket, err error) {
+			var at int64
+			err = scan(&p.PacketID, &at)
+			p.ClaimID, p.IssuedAt = claimID, time.UnixMicro(at).UTC()
+			return p, err
+		}, queryPackets, claimID)
+		if err == nil && len(all) == 0 {
+			_, err = one(ctx, s, "claim", scanJSON[dispute.Claim], queryClaim, claimID)
+		}
+		return err
+	})
+	return all, err
+}
+
+const queryPackets = `SELECT packet_id, issued_at FROM packets WHERE claim_id = $1 ORDER BY issued_at, packet_id`
+
+// AddEvents keeps events; one whose id is on record is left as it is.
+func (db *DB) AddEvents(ctx context.Context, events []dispute.Event) error {
+	var rows [][]any
+	for _, e := range events {
+		if err := checkText(e); err != nil {
+			return audit.Errorf(audit.CodeInvalid, "event %q: %s", e.EventID, audit.ErrorMessage(err), err)
+		}
+		text, err := encode(e)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, []any{e.EventID, e.TrackingID, micros(e.At), text})
+	}
+	return db.write(ctx, func(s session) error {
+		return s.insert(ctx, `INSERT INTO events (event_id, tracking_id, at, json) VALUES`, `ON CONFLICT DO NOTHING`, rows)
+	})
+}

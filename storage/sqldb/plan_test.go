@@ -1,0 +1,131 @@
+package sqldb
+
+import (
+	"database/sql"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"porchlight/audit"
+	"porchlight/audit/pixel"
+)
+
+// TestPlansUseIndexes asks the planner how it would run what runs often. A test's
+// tables are so small that reading them whole would be right: Postgres, which counts
+// rows, is told that it is dear; SQLite does not count them.
+func TestPlansUseIndexes(t *testing.T) {
+	both(t, func(t *testing.T, db *DB) {
+		for i := range 50 {
+			sample(t, db, i)
+		}
+		tx, err := db.writer.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tx.Rollback()
+		s := db.on(tx)
+		if _, ok := db.dialect.(postgres); ok {
+			if _, err := s.exec(t.Context(), `SET LOCAL enable_seqscan = off`); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, bands := bandList(audit.Fingerprint{1, 2, 3, 4})
+		for _, q := range []struct {
+			name  string
+			query string
+			args  []any
+		}{
+			{"delivery", queryDelivery, []any{"T1"}},
+			{"a driver's deliveries", queryDriverDeliveries, []any{"D1", 0, 1}},
+			{"uploads of a photo", queryPhotoUploads, []any{"p"}},
+			{"uploads by id", queryJudged + `WHERE u.upload_id IN ($1,$2)`, []any{"a", "b"}},
+			{"a delivery's uploads", queryLinks + `($1,$2)`, []any{"a", "b"}},
+			{"reports", queryReports, []any{"p"}},
+			{"claim", queryClaim, []any{"C1"}},
+			{"claims by due", queryClaims, []any{0, "C1", 10}},
+			{"packets", queryPackets, []any{"C1"}},
+			{"token", queryTokens + ` WHERE hash = $1`, []any{"h"}},
+			{"similar photos", querySimilar, append(bands, "p", 50)},
+			{"photos at a stop", queryAtStop, []any{"D1", "s", 0, 50}},
+			{"a re-audit's chunk", queryMatching, []any{"a", 0, 1, 10}},
+			{"a driver's chunk", queryMatchingDriver, []any{"a", 0, 1, 10, "D1"}},
+			{"runs", queryRuns, []any{0, "R1", 10}},
+			{"flips", queryFlips, []any{"R1", "a", 10}},
+		} {
+			plan, err := collect(t.Context(), s, scanPlan(db), db.dialect.explain()+q.query, q.args...)
+			if err != nil {
+				t.Errorf("%s: %v", q.name, err)
+				continue
+			}
+			for _, line := range plan {
+				if strings.Contains(line, "Seq Scan") || strings.HasPrefix(line, "SCAN ") && !strings.Contains(line, "USING") {
+					t.Errorf("%s reads a whole table:\n%s", q.name, strings.Join(plan, "\n"))
+					break
+				}
+			}
+		}
+	})
+}
+
+func scanPlan(db *DB) func(scan func(...any) error) (string, error) {
+	if _, ok := db.dialect.(sqlite); ok {
+		return func(scan func(...any) error) (line string, err error) {
+			var ignored sql.RawBytes
+			err = scan(&ignored, &ignored, &ignored, &line)
+			return line, err
+		}
+	}
+	return scanText
+}
+
+const sampleVersion = "sample-1"
+
+// sample stores delivery and upload number i, with a fingerprint of its own.
+func sample(t testing.TB, db *DB, i int) audit.Upload {
+	t.Helper()
+	u, m := sampleUpload(i)
+	if _, err := db.PutDeliveries(t.Context(), []audit.Delivery{sampleDelivery(i)}, u.ReceivedAt); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, _, err := db.AddUpload(t.Context(), u, m, judgeSample(u)); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func sampleDelivery(i int) audit.Delivery {
+	at := time.Date(2026, 1, 1, 0, 0, i, 0, time.UTC)
+	latitude, longitude := 47.0+float64(i)/1e5, 8.5
+	return audit.Delivery{TrackingID: fmt.Sprintf("T%09d", i), DriverID: fmt.Sprint("D", i%100), RouteID: "R1", WindowStart: &at, DeliveredAt: &at,
+		Stop: audit.Stop{Address: fmt.Sprint(i/3, " Main Street"), Locality: "Town", Postcode: "8001", Country: "CH", Latitude: &latitude, Longitude: &longitude,
+			Kind: audit.House, TimeZone: "Europe/Zurich"}, Instruction: audit.FrontDoor, Outcome: audit.Delivered}
+}
+
+func sampleUpload(i int) (audit.Upload, audit.Measurement) {
+	at := time.Date(2026, 1, 1, 0, 0, i, 0, time.UTC)
+	u := audit.Upload{UploadID: fmt.Sprintf("01890a5d-ac96-774b-bcce-%012d", i), PhotoID: audit.PhotoID(fmt.Append(nil, "photo ", i)),
+		TrackingID: fmt.Sprintf("T%09d", i), DriverID: fmt.Sprint("D", i%100), Role: audit.Placement, CapturedAt: &at, ReceivedAt: at, MediaType: "image/jpeg", Bytes: 3_000_000}
+	m := audit.Measurement{Version: sampleVersion, MediaType: "image/jpeg", Measures: &pixel.Measures{Width: 4032, Height: 3024, BrightTile: 181.2518,
+		BlownOut: 0.01251, EntropyBits: 7.51234567, FineDetail: -2.87512345, WeakestDirection: -3.1251234, BlurExtent: 0.3751234, Blur: -1.0625123,
+		Fingerprint: audit.PhotoID(fmt.Append(nil, "print ", i)), FingerprintQuality: 90}}
+	m.Exif.HasExif, m.Exif.Make, m.Exif.Model, m.Exif.TakenAt = true, "Pinhole", "P 1", "2026-01-01T00:00:00+01:00"
+	return u, m
+}
+
+// judgeSample makes a report of the size that the built-in checklist makes.
+func judgeSample(u audit.Upload) func(audit.Known) ([]audit.Report, error) {
+	return func(audit.Known) ([]audit.Report, error) {
+		return []audit.Report{sampleReport(u, "01890a5e"+u.UploadID[8:])}, nil
+	}
+}
+
+func sampleReport(u audit.Upload, id string) audit.Report {
+	r := audit.Report{ReportID: id, UploadID: u.UploadID, TrackingID: u.TrackingID, PhotoID: u.PhotoID, Checklist: "guide-2026",
+		Verdict: audit.Accept, Score: 95, JudgedAt: u.ReceivedAt, MeasurementVersion: sampleVersion}
+	for _, check := range []string{"readable", "brightness", "exposure", "blur", "detail", "location", "time", "house_number", "package", "framing",
+		"person", "lens", "landmark", "original", "reuse", "set"} {
+		r.Findings = append(r.Findings, audit.Finding{Check: check, Result: audit.Pass, Value: 181.25, Limit: 80.0, Unit: "luma", Detail: "The lit part is light enough"})
+	}
+	return r
+}

@@ -1,0 +1,272 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"porchlight/audit"
+)
+
+// conn is a pool or a transaction.
+type conn interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// session runs statements and turns the driver's errors into ours, which is done
+// nowhere else.
+type session struct {
+	conn
+	dialect dialect
+}
+
+// exec runs a statement and tells how many rows it changed.
+func (s session) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	if err := checkArgs(args); err != nil {
+		return 0, err
+	}
+	result, err := s.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, s.dialect.fail(err)
+	}
+	n, err := result.RowsAffected()
+	return n, s.dialect.fail(err)
+}
+
+// collect reads all rows of a query.
+func collect[T any](ctx context.Context, s session, scan func(scan func(...any) error) (T, error), query string, args ...any) ([]T, error) {
+	if err := checkArgs(args); err != nil {
+		return nil, err
+	}
+	rows, err := s.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, s.dialect.fail(err)
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		v, err := scan(rows.Scan)
+		if err != nil {
+			return nil, s.dialect.fail(err)
+		}
+		all = append(all, v)
+	}
+	return all, s.dialect.fail(rows.Err())
+}
+
+// one reads the only row of a query. what names it where it is not there.
+func one[T any](ctx context.Context, s session, what string, scan func(scan func(...any) error) (T, error), query string, args ...any) (T, error) {
+	all, err := collect(ctx, s, scan, query, args...)
+	if err == nil && len(all) == 0 {
+		err = audit.Errorf(audit.CodeNotFound, "no such %s", what)
+	}
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return all[0], nil
+}
+
+// scanText reads one column of text.
+func scanText(scan func(...any) error) (s string, err error) {
+	err = scan(&s)
+	return s, err
+}
+
+// scanJSON reads one column of JSON.
+func scanJSON[T any](scan func(...any) error) (v T, err error) {
+	var b []byte
+	if err = scan(&b); err == nil {
+		err = json.Unmarshal(b, &v)
+	}
+	return v, err
+}
+
+// encode writes v as it is kept. What comes from outside goes through [checkText]
+// first: JSON would turn a broken text into another one.
+func encode(v any) (string, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "", audit.Errorf(audit.CodeInvalid, "a value cannot be stored", err)
+	}
+	return string(b), nil
+}
+
+// checkArgs refuses texts that Postgres would not store, on both databases alike.
+func checkArgs(args []any) error {
+	for _, a := range args {
+		if t, ok := a.(string); ok && !storable(t) {
+			return audit.Errorf(audit.CodeInvalid, "a text holds a NUL byte or is not UTF-8")
+		}
+	}
+	return nil
+}
+
+func storable(t string) bool { return utf8.ValidString(t) && !strings.Contains(t, "\x00") }
+
+// checkText looks for texts that cannot be stored anywhere in v, and names the field.
+func checkText(v any) error { return checkValue("", reflect.ValueOf(v)) }
+
+func checkValue(name string, v reflect.Value) error {
+	switch v.Kind() {
+	case reflect.String:
+		if !storable(v.String()) {
+			return audit.Errorf(audit.CodeInvalid, "%s holds a NUL byte or is not UTF-8", name)
+		}
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			return checkValue(name, v.Elem())
+		}
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			if err := checkValue(name, v.Index(i)); err != nil {
+				return err
+			}
+		}
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			return nil
+		}
+		for i := range v.NumField() {
+			field := v.Type().Field(i)
+			tag, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			if tag == "" || tag == "-" {
+				tag = strings.ToLower(field.Name)
+			}
+			if err := checkValue(tag, v.Field(i)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// chunkRows is how many rows one statement names at most: below the 32,766 variables
+// of SQLite at every width that is used here.
+const chunkRows = 1000
+
+// list is "$1,$2,..." with the ids as arguments. The number of marks is a power of
+// two, the last id repeated, so that a prepared statement is found again.
+func list(ids []string) (marks string, args []any) {
+	n := 1
+	for n < len(ids) {
+		n *= 2
+	}
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(i + 1))
+		args = append(args, ids[min(i, len(ids)-1)])
+	}
+	return b.String(), args
+}
+
+// values is "($1,$2),($3,$4),...", the rows of an INSERT.
+func values(rows, width int) string {
+	var b strings.Builder
+	for i := range rows * width {
+		switch {
+		case i == 0:
+			b.WriteByte('(')
+		case i%width == 0:
+			b.WriteString("),(")
+		default:
+			b.WriteByte(',')
+		}
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(i + 1))
+	}
+	b.WriteByte(')')
+	return b.String()
+}
+
+// insert adds rows in as few statements as their number allows. head is "INSERT INTO
+// ... VALUES", tail an ON CONFLICT clause or nothing.
+func (s session) insert(ctx context.Context, head, tail string, rows [][]any) error {
+	for len(rows) > 0 {
+		n := min(len(rows), chunkRows)
+		var args []any
+		for _, row := range rows[:n] {
+			args = append(args, row...)
+		}
+		if _, err := s.exec(ctx, head+" "+values(n, len(rows[0]))+" "+tail, args...); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// cursor is where a list goes on: the sort key of the last row that was given.
+type cursor struct {
+	N  int64  `json:"n"`
+	ID string `json:"id"`
+}
+
+func (c cursor) String() string {
+	b, _ := json.Marshal(c) // a number and a text always encode
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func parseCursor(s string, first cursor) (cursor, error) {
+	if s == "" {
+		return first, nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	var c cursor
+	if err == nil {
+		err = json.Unmarshal(b, &c)
+	}
+	if err != nil {
+		return c, audit.Errorf(audit.CodeInvalid, "the cursor is not one that was given out", err)
+	}
+	return c, nil
+}
+
+func micros(t time.Time) int64 { return t.UnixMicro() }
+
+// fromMicros is the time a column holds, nil for 0.
+func fromMicros(n int64) *time.Time {
+	if n == 0 {
+		return nil
+	}
+	t := time.UnixMicro(n).UTC()
+	return &t
+}
+
+func fromJSON[T any](b []byte) (v T, err error) {
+	err = json.Unmarshal(b, &v)
+	return v, err
+}
+
+// page reads one page of a list. The query's last argument is its limit; part takes
+// what is listed, and the cursor behind it, from a row.
+func page[R, T any](ctx context.Context, db *DB, limit int, scan func(scan func(...any) error) (R, error), part func(R) (T, string), query string, args ...any) (all []T, next string, err error) {
+	if limit <= 0 {
+		return nil, "", audit.Errorf(audit.CodeInvalid, "a page has at least one row")
+	}
+	// One row more than asked tells whether there is a next page.
+	rows, err := collect(ctx, db.on(db.reader), scan, query, append(args, limit+1)...)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, r := range rows[:min(len(rows), limit)] {
+		var v T
+		v, next = part(r)
+		all = append(all, v)
+	}
+	if len(rows) <= limit {
+		next = ""
+	}
+	return all, next, nil
+}

@@ -1,0 +1,169 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"porchlight/audit"
+)
+
+// Config says which database, and how much of it to use.
+type Config struct {
+	// URL is postgres://..., sqlite:///absolute/file.db, or the path of an SQLite file,
+	// which is made where absent.
+	URL string
+	// ReadConns bounds the connections that read (on Postgres: all of them). 0 means 8.
+	ReadConns int
+}
+
+// DB is an open database. It is safe for concurrent use.
+type DB struct {
+	dialect dialect
+	reader  *sql.DB
+	writer  *sql.DB
+}
+
+// Open opens the database and brings its tables up to date. Errors:
+// [audit.CodeInvalid] for a URL that names none, [audit.CodeUnavailable] where it
+// cannot be reached.
+func Open(ctx context.Context, c Config) (*DB, error) {
+	if c.ReadConns <= 0 {
+		c.ReadConns = 8
+	}
+	db, err := connect(c)
+	if err != nil {
+		return nil, err
+	}
+	err = db.Ping(ctx)
+	if err == nil {
+		err = db.migrate(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func connect(c Config) (*DB, error) {
+	if strings.HasPrefix(c.URL, "postgres://") || strings.HasPrefix(c.URL, "postgresql://") {
+		return connectPostgres(c)
+	}
+	path, isURL := strings.CutPrefix(c.URL, "sqlite://")
+	if path == "" || !isURL && strings.Contains(path, "://") || strings.Contains(path, ":memory:") || strings.ContainsRune(path, 0) {
+		return nil, audit.Errorf(audit.CodeInvalid, "a database is postgres://..., sqlite:///absolute/file.db or the path of a file")
+	}
+	return connectSQLite(path, c.ReadConns)
+}
+
+func connectPostgres(c Config) (*DB, error) {
+	config, err := pgx.ParseConfig(c.URL)
+	if err != nil {
+		return nil, audit.Errorf(audit.CodeInvalid, "the database URL is not one of Postgres", err)
+	}
+	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		// Durability does not depend on how the server was set up, and no lock is waited for
+		// longer than SQLite's busy_timeout.
+		_, err := conn.Exec(ctx, `SELECT set_config('lock_timeout', '10s', false),
+			CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END`)
+		return err
+	}))
+	pool.SetMaxOpenConns(c.ReadConns)
+	pool.SetMaxIdleConns(c.ReadConns)
+	return &DB{dialect: postgres{}, reader: pool, writer: pool}, nil
+}
+
+func connectSQLite(path string, readers int) (*DB, error) {
+	path, err := filepath.Abs(path)
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(path), 0o700)
+	}
+	if err == nil {
+		// SQLite would make it readable by all; its WAL takes the file's mode.
+		var f *os.File
+		if f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err == nil {
+			err = f.Close()
+		}
+	}
+	if err != nil {
+		return nil, audit.Errorf(audit.CodeUnavailable, "the database file cannot be opened", err)
+	}
+	dsn := func(pragmas ...string) string {
+		q := url.Values{"_txlock": {"immediate"}, "_pragma": append([]string{
+			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)"}, pragmas...)}
+		return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}).String()
+	}
+	writer, err := sql.Open("sqlite", dsn("cache_size(-65536)"))
+	if err != nil {
+		return nil, audit.Errorf(audit.CodeInternal, "the database cannot be opened", err)
+	}
+	writer.SetMaxOpenConns(1)
+	reader, err := sql.Open("sqlite", dsn("query_only(1)"))
+	if err != nil {
+		return nil, audit.Errorf(audit.CodeInternal, "the database cannot be opened", errors.Join(err, writer.Close()))
+	}
+	reader.SetMaxOpenConns(readers)
+	reader.SetMaxIdleConns(readers)
+	return &DB{dialect: sqlite{}, reader: reader, writer: writer}, nil
+}
+
+// Close closes all connections.
+func (db *DB) Close() error {
+	err := db.reader.Close()
+	if db.writer != db.reader {
+		err = errors.Join(err, db.writer.Close())
+	}
+	return err
+}
+
+// Ping tells whether the database answers. Errors: [audit.CodeUnavailable].
+func (db *DB) Ping(ctx context.Context) error {
+	// The writer's own connection may be busy for as long as a transaction takes, which
+	// is no sign of ill health; but it is the one that makes the file's WAL.
+	_, err := db.on(db.reader).exec(ctx, `SELECT 1`)
+	return err
+}
+
+// read runs f on one snapshot.
+func (db *DB) read(ctx context.Context, f func(s session) error) error {
+	tx, err := db.reader.BeginTx(ctx, db.dialect.snapshot())
+	if err != nil {
+		return db.dialect.fail(err)
+	}
+	defer tx.Rollback()
+	return f(db.on(tx))
+}
+
+// write runs f in one transaction, which is durable when write returns nil. f runs
+// again where the database gave up on the transaction in favour of another.
+func (db *DB) write(ctx context.Context, f func(s session) error) error {
+	const tries = 4
+	for try := 1; ; try++ {
+		err := db.writeOnce(ctx, f)
+		if err == nil || try == tries || !db.dialect.transient(err) {
+			return err
+		}
+	}
+}
+
+func (db *DB) writeOnce(ctx context.Context, f func(s session) error) error {
+	tx, err := db.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return db.dialect.fail(err)
+	}
+	defer tx.Rollback()
+	if err := f(db.on(tx)); err != nil {
+		return err
+	}
+	return db.dialect.fail(tx.Commit())
+}
+
+func (db *DB) on(c conn) session { return session{conn: c, dialect: db.dialect} }

@@ -1,0 +1,58 @@
+package sqldb
+
+import (
+	"context"
+	"time"
+
+	"porchlight/audit"
+)
+
+const queryTokens = `SELECT token_id, hash, role, driver_id, created_at, expires_at, revoked_at FROM tokens`
+
+// AddToken keeps a token. Errors: [audit.CodeConflict] where its id or hash is taken.
+func (db *DB) AddToken(ctx context.Context, t audit.Token) error {
+	var expires, revoked int64
+	if t.ExpiresAt != nil {
+		expires = micros(*t.ExpiresAt)
+	}
+	if t.RevokedAt != nil {
+		revoked = micros(*t.RevokedAt)
+	}
+	return db.write(ctx, func(s session) error {
+		_, err := s.exec(ctx, `INSERT INTO tokens (token_id, hash, role, driver_id, created_at, expires_at, revoked_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)`, t.TokenID, t.Hash, string(t.Role), t.DriverID, micros(t.CreatedAt), expires, revoked)
+		return err
+	})
+}
+
+// TokenByHash finds a token by the SHA-256 of its secret, revoked and expired ones
+// too. Errors: [audit.CodeNotFound].
+func (db *DB) TokenByHash(ctx context.Context, hash string) (audit.Token, error) {
+	return one(ctx, db.on(db.reader), "token", scanToken, queryTokens+` WHERE hash = $1`, hash)
+}
+
+// Tokens lists all tokens, oldest first.
+func (db *DB) Tokens(ctx context.Context) ([]audit.Token, error) {
+	return collect(ctx, db.on(db.reader), scanToken, queryTokens+` ORDER BY created_at, token_id`)
+}
+
+// RevokeToken ends a token. One that is revoked already keeps its time. Errors:
+// [audit.CodeNotFound].
+func (db *DB) RevokeToken(ctx context.Context, tokenID string, at time.Time) error {
+	return db.write(ctx, func(s session) error {
+		n, err := s.exec(ctx, `UPDATE tokens SET revoked_at = CASE WHEN revoked_at = 0 THEN $1 ELSE revoked_at END WHERE token_id = $2`,
+			micros(at), tokenID)
+		if err == nil && n == 0 {
+			err = audit.Errorf(audit.CodeNotFound, "no such token")
+		}
+		return err
+	})
+}
+
+func scanToken(scan func(...any) error) (t audit.Token, err error) {
+	var created, expires, revoked int64
+	err = scan(&t.TokenID, &t.Hash, &t.Role, &t.DriverID, &created, &expires, &revoked)
+	t.CreatedAt = time.UnixMicro(created).UTC()
+	t.ExpiresAt, t.RevokedAt = fromMicros(expires), fromMicros(revoked)
+	return t, err
+}

@@ -1,0 +1,138 @@
+package storagetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"porchlight/audit"
+	"porchlight/audit/dispute"
+)
+
+func testClaims(t *testing.T, r Records) {
+	want := dispute.Claim{ClaimID: "C1", TrackingID: "T-unknown", ReportedAt: ptr(at(1)), Reason: "delivered_not_received",
+		Statement: "Nothing came.\n\"Nothing\"", Channel: "stripe", DueAt: ptr(at(1000))}
+	for _, change := range []audit.Change{audit.Created, audit.Unchanged} {
+		got, err := r.PutClaims(t.Context(), []dispute.Claim{want}, noon)
+		wantCode(t, "PutClaims", err, "")
+		same(t, "changes", got, []audit.Change{change})
+	}
+	got, err := r.Claim(t.Context(), "C1")
+	wantCode(t, "Claim", err, "")
+	same(t, "claim", got, want)
+	changes, err := r.PutClaims(t.Context(), []dispute.Claim{{ClaimID: "C1", TrackingID: "T1", Channel: "paypal"}, {ClaimID: "C2", TrackingID: "T2"}}, noon)
+	wantCode(t, "PutClaims", err, "")
+	same(t, "changes", changes, []audit.Change{audit.Updated, audit.Created})
+	want.TrackingID, want.Channel = "T1", "paypal"
+	got, err = r.Claim(t.Context(), "C1")
+	wantCode(t, "Claim", err, "")
+	same(t, "merged claim", got, want)
+	_, err = r.Claim(t.Context(), "C9")
+	wantCode(t, "Claim that is not there", err, audit.CodeNotFound)
+}
+
+func testClaimPages(t *testing.T, r Records) {
+	var claims []dispute.Claim
+	var want []string
+	for i := range 25 {
+		c := dispute.Claim{ClaimID: fmt.Sprintf("C%02d", 24-i), TrackingID: "T1", DueAt: ptr(at(float64(i / 3)))}
+		if i >= 22 {
+			c.DueAt = nil // due some day: last
+		}
+		claims = append(claims, c)
+	}
+	for day := range 9 {
+		for i := 24; i >= 0; i-- {
+			if i/3 == day && i < 22 {
+				want = append(want, claims[i].ClaimID)
+			}
+		}
+	}
+	want = append(want, "C00", "C01", "C02")
+	_, err := r.PutClaims(t.Context(), claims, noon)
+	wantCode(t, "PutClaims", err, "")
+	for _, limit := range []int{1, 4, 5, 24, 25, 26, 1000} {
+		var got []string
+		pages := 0
+		for after := ""; ; pages++ {
+			page, next, err := r.Claims(t.Context(), after, limit)
+			wantCode(t, "Claims", err, "")
+			if len(page) > limit || len(page) == 0 {
+				t.Fatalf("a page of %d claims, want 1 to %d", len(page), limit)
+			}
+			for _, c := range page {
+				got = append(got, c.ClaimID)
+			}
+			if after = next; after == "" {
+				break
+			}
+		}
+		same(t, fmt.Sprint("claims by ", limit), got, want)
+		if want := (25 + limit - 1) / limit; pages+1 != want {
+			t.Errorf("%d pages of %d, want %d", pages+1, limit, want)
+		}
+	}
+	for _, cursor := range []string{"x", "!!!", "e30x", "C01"} {
+		_, _, err := r.Claims(t.Context(), cursor, 10)
+		wantCode(t, "Claims from "+cursor, err, audit.CodeInvalid)
+	}
+	for _, limit := range []int{0, -1} {
+		_, _, err := r.Claims(t.Context(), "", limit)
+		wantCode(t, "Claims without a limit", err, audit.CodeInvalid)
+	}
+}
+
+func testPackets(t *testing.T, r Records) {
+	_, err := r.PutClaims(t.Context(), []dispute.Claim{{ClaimID: "C1", TrackingID: "T1"}, {ClaimID: "C2", TrackingID: "T1"}}, noon)
+	wantCode(t, "PutClaims", err, "")
+	first := dispute.FrozenPacket{PacketID: "P2", ClaimID: "C1", IssuedAt: at(1), JSON: []byte("{\"a\":  1,\n\"a\": \"\\u0000 \u2028 €\"}\n")}
+	second := dispute.FrozenPacket{PacketID: "P1", ClaimID: "C1", IssuedAt: at(2), JSON: []byte(`{}`)}
+	wantCode(t, "AddPacket", r.AddPacket(t.Context(), second), "")
+	wantCode(t, "AddPacket", r.AddPacket(t.Context(), first), "")
+	got, err := r.Packet(t.Context(), "P2")
+	wantCode(t, "Packet", err, "")
+	same(t, "packet", got, first)
+
+	again := first
+	again.JSON = []byte(`{"changed": true}`)
+	wantCode(t, "AddPacket again", r.AddPacket(t.Context(), again), audit.CodeConflict)
+	got, err = r.Packet(t.Context(), "P2")
+	wantCode(t, "Packet", err, "")
+	same(t, "packet after it was put again", got, first)
+
+	all, err := r.Packets(t.Context(), "C1")
+	wantCode(t, "Packets", err, "")
+	first.JSON, second.JSON = nil, nil
+	same(t, "a claim's packets", all, []dispute.FrozenPacket{first, second})
+	all, err = r.Packets(t.Context(), "C2")
+	wantCode(t, "Packets", err, "")
+	same(t, "packets of a claim without", all, []dispute.FrozenPacket{})
+	_, err = r.Packets(t.Context(), "C9")
+	wantCode(t, "Packets of no claim", err, audit.CodeNotFound)
+	_, err = r.Packet(t.Context(), "P9")
+	wantCode(t, "Packet that is not there", err, audit.CodeNotFound)
+	wantCode(t, "AddPacket without its claim", r.AddPacket(t.Context(), dispute.FrozenPacket{PacketID: "P3", ClaimID: "C9", IssuedAt: noon, JSON: []byte(`{}`)}), audit.CodeNotFound)
+}
+
+func testTokens(t *testing.T, r Records) {
+	driver := audit.Token{TokenID: "K2", Hash: photoID("secret"), Role: audit.Driver, DriverID: "D1", CreatedAt: at(1), ExpiresAt: ptr(at(100))}
+	admin := audit.Token{TokenID: "K1", Hash: photoID("other"), Role: audit.Admin, CreatedAt: at(2)}
+	wantCode(t, "AddToken", r.AddToken(t.Context(), admin), "")
+	wantCode(t, "AddToken", r.AddToken(t.Context(), driver), "")
+	got, err := r.TokenByHash(t.Context(), driver.Hash)
+	wantCode(t, "TokenByHash", err, "")
+	same(t, "token", got, driver)
+	_, err = r.TokenByHash(t.Context(), photoID("guess"))
+	wantCode(t, "TokenByHash of a guess", err, audit.CodeNotFound)
+	for _, taken := range []audit.Token{{TokenID: "K1", Hash: "h", Role: audit.Agent}, {TokenID: "K3", Hash: admin.Hash, Role: audit.Agent}} {
+		wantCode(t, "AddToken with what is taken", r.AddToken(t.Context(), taken), audit.CodeConflict)
+	}
+	for _, when := range []time.Time{at(5), at(6)} {
+		wantCode(t, "RevokeToken", r.RevokeToken(t.Context(), "K2", when), "")
+	}
+	wantCode(t, "RevokeToken of none", r.RevokeToken(t.Context(), "K9", at(5)), audit.CodeNotFound)
+	driver.RevokedAt = ptr(at(5))
+	all, err := r.Tokens(t.Context())
+	wantCode(t, "Tokens", err, "")
+	same(t, "tokens", all, []audit.Token{driver, admin})
+}

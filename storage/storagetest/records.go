@@ -1,0 +1,214 @@
+package storagetest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"porchlight/audit"
+	"porchlight/audit/dispute"
+	"porchlight/audit/exif"
+	"porchlight/audit/geo"
+	"porchlight/audit/pixel"
+	"porchlight/audit/vision"
+)
+
+// Records is a store of records with all that it offers.
+type Records interface {
+	audit.Records
+	audit.Archive
+	Ping(ctx context.Context) error
+	Close() error
+	PutDeliveries(ctx context.Context, ds []audit.Delivery, at time.Time) ([]audit.Change, error)
+	DriverDeliveries(ctx context.Context, driverID string, from, to time.Time) ([]dispute.Evidence, error)
+	Evidence(ctx context.Context, trackingID string) (dispute.Evidence, error)
+	PhotoUploads(ctx context.Context, photoID string) ([]audit.JudgedUpload, error)
+	Reports(ctx context.Context, photoID string) ([]audit.Report, error)
+	PutClaims(ctx context.Context, cs []dispute.Claim, at time.Time) ([]audit.Change, error)
+	Claim(ctx context.Context, claimID string) (dispute.Claim, error)
+	Claims(ctx context.Context, after string, limit int) ([]dispute.Claim, string, error)
+	AddPacket(ctx context.Context, p dispute.FrozenPacket) error
+	Packet(ctx context.Context, packetID string) (dispute.FrozenPacket, error)
+	Packets(ctx context.Context, claimID string) ([]dispute.FrozenPacket, error)
+	AddEvents(ctx context.Context, events []dispute.Event) error
+	AddToken(ctx context.Context, t audit.Token) error
+	TokenByHash(ctx context.Context, hash string) (audit.Token, error)
+	Tokens(ctx context.Context) ([]audit.Token, error)
+	RevokeToken(ctx context.Context, tokenID string, at time.Time) error
+	Run(ctx context.Context, runID string) (audit.Run, error)
+	Runs(ctx context.Context, after string, limit int) ([]audit.Run, string, error)
+	Flips(ctx context.Context, runID, after string, limit int) ([]audit.Flip, string, error)
+	Checklist(ctx context.Context, version string) (string, error)
+}
+
+// TestRecords holds a store to the contract. fresh makes an empty database and returns
+// how to open it, again and again; the suite closes what it opens.
+func TestRecords(t *testing.T, fresh func(t *testing.T) (open func(t *testing.T) Records)) {
+	for _, test := range []struct {
+		name string
+		test func(t *testing.T, r Records)
+	}{
+		{"Deliveries", testDeliveries},
+		{"DeliveryMerge", testDeliveryMerge},
+		{"DeliveryBatch", testDeliveryBatch},
+		{"DriverDeliveries", testDriverDeliveries},
+		{"UploadRoundTrip", testUploadRoundTrip},
+		{"UploadAgain", testUploadAgain},
+		{"UploadUnknownDelivery", testUploadUnknownDelivery},
+		{"UploadAlso", testUploadAlso},
+		{"UploadRefusedByJudge", testUploadRefusedByJudge},
+		{"UploadRejudgesOthers", testUploadRejudgesOthers},
+		{"Evidence", testEvidence},
+		{"SightingsByFingerprint", testSightingsByFingerprint},
+		{"SightingsAtStop", testSightingsAtStop},
+		{"SightingsOfEqualBytes", testSightingsOfEqualBytes},
+		{"SightingsManyOfOneVisit", testSightingsManyOfOneVisit},
+		{"SamePhotoAtOnce", testSamePhotoAtOnce},
+		{"OneDeliveryAtOnce", testOneDeliveryAtOnce},
+		{"OnePhotoTwoDeliveriesAtOnce", testOnePhotoTwoDeliveriesAtOnce},
+		{"CrossedAlsoAtOnce", testCrossedAlsoAtOnce},
+		{"ImportsAtOnce", testImportsAtOnce},
+		{"Claims", testClaims},
+		{"ClaimPages", testClaimPages},
+		{"Packets", testPackets},
+		{"Tokens", testTokens},
+		{"Checklists", testChecklists},
+		{"Runs", testRuns},
+		{"Chunks", testChunks},
+		{"Remeasured", testRemeasured},
+		{"Cases", testCases},
+		{"CasesKeepTheOriginal", testCasesKeepTheOriginal},
+		{"HostileTexts", testHostileTexts},
+		{"Cancelled", testCancelled},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := fresh(t)(t)
+			defer r.Close()
+			wantCode(t, "Ping", r.Ping(t.Context()), "")
+			test.test(t, r)
+		})
+	}
+	t.Run("Durable", func(t *testing.T) { testDurable(t, fresh(t)) })
+	t.Run("OpenedAtOnce", func(t *testing.T) { testOpenedAtOnce(t, fresh(t)) })
+}
+
+// noon is the day on which the suite plays.
+var noon = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
+
+func at(minutes float64) time.Time { return noon.Add(time.Duration(minutes * float64(time.Minute))) }
+
+func ptr[T any](v T) *T { return &v }
+
+var serial atomic.Int64
+
+// newID is an id that sorts after those before it.
+func newID(kind string) string { return fmt.Sprintf("%s-%08d", kind, serial.Add(1)) }
+
+func photoID(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return hex.EncodeToString(sum[:])
+}
+
+// delivery is one with every field set.
+func delivery(id, driver, address string) audit.Delivery {
+	return audit.Delivery{
+		TrackingID: id, DriverID: driver, RouteID: "route-7",
+		Stop: audit.Stop{Address: address, Unit: "4 b", Locality: "Zürich", Postcode: "8001", Country: "CH", Latitude: ptr(47.3769),
+			Longitude: ptr(8.5417), Kind: audit.Apartment, TimeZone: "Europe/Zurich", RadiusM: ptr(80.0)},
+		Instruction: audit.Hidden, DoNotRing: true, CallOnArrival: true, Proofs: audit.Proofs{audit.ProofPhoto, audit.ProofSignature},
+		WindowStart: ptr(at(-60)), WindowEnd: ptr(at(60)), ScannedAt: ptr(at(1)), ScanLatitude: ptr(47.3770), ScanLongitude: ptr(8.5418),
+		DeliveredAt: ptr(at(2)), Outcome: audit.Delivered, OutcomeReason: "none", Note: "behind the \"blue\" pot 🌿",
+	}
+}
+
+// upload is one with every field set.
+func upload(photo, trackingID, driver string, received time.Time) audit.Upload {
+	return audit.Upload{
+		UploadID: newID("upload"), PhotoID: photoID(photo), TrackingID: trackingID, Role: audit.Placement, CapturedAt: ptr(received.Add(-time.Minute)),
+		Fix:      &audit.Fix{Point: geo.Point{Latitude: 47.37691, Longitude: 8.54172}, AccuracyM: ptr(12.5)},
+		DriverID: driver, ReceivedAt: received, MediaType: "image/jpeg", Bytes: 3_141_592,
+	}
+}
+
+// measurement is one with every field set.
+func measurement(fingerprint string, quality int) audit.Measurement {
+	return audit.Measurement{
+		Version: "test-1", MediaType: "image/jpeg",
+		Measures: &pixel.Measures{Width: 4032, Height: 3024, BrightTile: 181.25, BlownOut: 0.0125, EntropyBits: 7.5, FineDetail: -2.875,
+			WeakestDirection: -3.125, BlurExtent: 0.375, Blur: -1.0625, Fingerprint: fingerprint, FingerprintQuality: quality,
+			LensBlob: 0.03125, FlatShare: 0.25, Moire: 0.5},
+		Exif: exif.Metadata{HasExif: true, Make: "Pinhole", Model: "P 1", Software: "1.0", TakenAt: "2026-03-14T12:00:00+01:00", GPSTime: ptr(at(0)),
+			Latitude: ptr(47.3769), Longitude: ptr(8.5417), AccuracyM: ptr(4.5), ImageDirection: ptr(270.0), DigitalZoom: ptr(1.0),
+			FlashFired: ptr(false), Orientation: 6, PixelWidth: ptr(4032), PixelHeight: ptr(3024)},
+		Vision: &vision.Reading{Models: []string{"text-1"}, Texts: []vision.Text{{Text: "42", Score: 0.9, Box: vision.Box{0.1, 0.2, 0.3, 0.4}}},
+			Boxes: []vision.Detection{{Label: vision.Package, Score: 0.75, Box: vision.Box{0.5, 0.5, 1, 1}}}},
+		Problem: &audit.Problem{Code: audit.CodeUndecodable, Message: "half of it"},
+	}
+}
+
+// print is a fingerprint of its own for each n: any two of different n are far apart.
+func print(n int) string { return photoID(fmt.Sprint("fingerprint ", n)) }
+
+// flipped is a fingerprint with the bits turned over.
+func flipped(fingerprint string, bits ...int) string {
+	b, _ := hex.DecodeString(fingerprint)
+	for _, n := range bits {
+		b[n/8] ^= 1 << (n % 8)
+	}
+	return hex.EncodeToString(b)
+}
+
+func report(u audit.Upload, verdict audit.Verdict, judged time.Time) audit.Report {
+	return audit.Report{
+		ReportID: newID("report"), UploadID: u.UploadID, TrackingID: u.TrackingID, PhotoID: u.PhotoID, Checklist: "guide-test", Verdict: verdict,
+		Score: 87, JudgedAt: judged, MeasurementVersion: "test-1",
+		Findings: []audit.Finding{
+			{Check: "blur", Result: audit.Warn, Value: 0.5, Limit: 1.0, Unit: "points", Reason: string(audit.BlurryPhoto), Advice: "Hold still", Detail: "A bit soft"},
+			{Check: "location", Result: audit.Unknown, Reason: "no fix", Source: "phone"},
+			{Check: "text", Result: audit.Pass, Value: "<42> & more"},
+		},
+	}
+}
+
+// judgeAs is a judge that always gives one verdict, and keeps what it knew.
+func judgeAs(u audit.Upload, verdict audit.Verdict, seen *audit.Known) func(audit.Known) ([]audit.Report, error) {
+	return func(k audit.Known) ([]audit.Report, error) {
+		if seen != nil {
+			*seen = k
+		}
+		return []audit.Report{report(u, verdict, u.ReceivedAt.Add(time.Second))}, nil
+	}
+}
+
+// add stores an upload and returns what its judge knew.
+func add(t testing.TB, r Records, u audit.Upload, m audit.Measurement) (audit.Known, audit.Report) {
+	t.Helper()
+	var known audit.Known
+	_, rep, created, err := r.AddUpload(t.Context(), u, m, judgeAs(u, audit.Accept, &known))
+	wantCode(t, "AddUpload", err, "")
+	if !created {
+		t.Fatalf("AddUpload of %s: not created", u.UploadID)
+	}
+	return known, rep
+}
+
+func put(t testing.TB, r Records, ds ...audit.Delivery) {
+	t.Helper()
+	_, err := r.PutDeliveries(t.Context(), ds, noon)
+	wantCode(t, "PutDeliveries", err, "")
+}
+
+// same fails the test where got is not want; nil and empty lists are equal.
+func same(t testing.TB, what string, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}

@@ -1,0 +1,142 @@
+package storagetest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"porchlight/audit"
+)
+
+// testSightingsByFingerprint holds that every photo within 15 bits is found wherever it
+// was taken, that none beyond 31 is, and that distance and quality are what they are.
+func testSightingsByFingerprint(t *testing.T, r Records) {
+	random := rand.New(rand.NewPCG(1, 2))
+	const originals = 12
+	for i := range originals {
+		id := fmt.Sprintf("original-%d", i)
+		put(t, r, delivery(id, "D1", fmt.Sprint(i, " First St")))
+		u := upload(id, id, "D1", at(float64(i)))
+		if known, _ := add(t, r, u, measurement(print(i), 90-i)); len(known.Sightings) != 0 {
+			t.Fatalf("an original is similar to %+v", known.Sightings)
+		}
+	}
+	for distance := range 48 {
+		i := distance % originals
+		id := fmt.Sprintf("copy-%d", distance)
+		put(t, r, delivery(id, "D2", fmt.Sprint(distance, " Second St")))
+		// One bit in each band is the hardest case: at 16 no band is equal.
+		var bits []int
+		for n := range distance {
+			bits = append(bits, n%16*16+(n/16))
+		}
+		if distance < 16 && distance%2 == 1 {
+			bits = random.Perm(256)[:distance]
+		}
+		u := upload(id, id, "D2", at(100+float64(distance)))
+		known, _ := add(t, r, u, measurement(flipped(print(i), bits...), 95))
+		found := slices.IndexFunc(known.Sightings, func(s audit.Sighting) bool { return s.TrackingID == fmt.Sprintf("original-%d", i) })
+		switch {
+		case found < 0 && distance <= 15:
+			t.Errorf("distance %d was not found", distance)
+		case found >= 0 && distance > 31:
+			t.Errorf("distance %d was found anywhere", distance)
+		case found >= 0:
+			s := known.Sightings[found]
+			if s.Distance != distance || s.Quality != 90-i || s.DriverID != "D1" || s.StopKey != delivery("", "", fmt.Sprint(i, " First St")).Key() {
+				t.Errorf("distance %d: sighting = %+v, want its distance, quality %d, driver D1, the original's stop", distance, s, 90-i)
+			}
+			if want := at(float64(i) - 1); !s.At.Equal(want) {
+				t.Errorf("seen at %v, want when it was captured, %v", s.At, want)
+			}
+		}
+	}
+	// Below a quality of 50 a fingerprint says nothing.
+	put(t, r, delivery("flat", "D3", "Flat St"))
+	u := upload("flat", "flat", "D3", at(300))
+	if known, _ := add(t, r, u, measurement(print(0), 49)); len(known.Sightings) != 0 {
+		t.Errorf("a flat photo is similar to %+v", known.Sightings)
+	}
+	u = upload("exact", "flat", "D3", at(301))
+	known, _ := add(t, r, u, measurement(print(0), 80))
+	if slices.ContainsFunc(known.Sightings, func(s audit.Sighting) bool { return s.Quality < 50 }) {
+		t.Errorf("sightings = %+v, want none of the flat photo", known.Sightings)
+	}
+}
+
+// testSightingsAtStop holds that the same driver's photos of the same stop are compared
+// up to 60 bits, for 90 days.
+func testSightingsAtStop(t *testing.T, r Records) {
+	put(t, r, delivery("T1", "D1", "1 Main St"), delivery("T2", "D1", "1 MAIN st."), delivery("T3", "D1", "2 Main St"), delivery("T4", "D2", "1 Main St"))
+	day := 24 * 60.0
+	add(t, r, upload("a", "T1", "D1", at(0)), measurement(print(1), 60))
+	far := make([]int, 60)
+	for i := range far {
+		far[i] = i%16*16 + i/16
+	}
+	for i, test := range []struct {
+		trackingID, driver string
+		minutes            float64
+		bits               int
+		want               bool
+	}{
+		{"T2", "D1", 10, 60, true},
+		{"T2", "D1", 11, 32, true},
+		{"T2", "D1", 90*day - 1, 60, true},
+		{"T2", "D1", 91 * day, 60, false},
+		{"T3", "D1", 12, 60, false},
+		{"T4", "D2", 13, 60, false},
+	} {
+		u := upload(fmt.Sprint("b", i), test.trackingID, test.driver, at(test.minutes))
+		known, _ := add(t, r, u, measurement(flipped(print(1), far[:test.bits]...), 70))
+		got := slices.ContainsFunc(known.Sightings, func(s audit.Sighting) bool {
+			return s.PhotoID == photoID("a") && s.Distance == test.bits && s.Quality == 60
+		})
+		if got != test.want {
+			t.Errorf("%+v: found %v, sightings %+v", test, got, known.Sightings)
+		}
+	}
+	// Where a delivery's address is put right, its photos move with it.
+	put(t, r, audit.Delivery{TrackingID: "T1", Stop: audit.Stop{Address: "2 Main St"}})
+	known, _ := add(t, r, upload("c", "T3", "D1", at(20)), measurement(flipped(print(1), far[:50]...), 70))
+	if !slices.ContainsFunc(known.Sightings, func(s audit.Sighting) bool { return s.PhotoID == photoID("a") && s.Distance == 50 }) {
+		t.Errorf("sightings = %+v, want the photo of the delivery that moved", known.Sightings)
+	}
+}
+
+func testSightingsOfEqualBytes(t *testing.T, r Records) {
+	put(t, r, delivery("T1", "D1", "1 Main St"), delivery("T2", "D2", "2 Main St"), delivery("T3", "D1", "1 Main St"))
+	broken := audit.Measurement{Version: "test-1"}
+	first := upload("a", "T1", "D1", at(0))
+	first.CapturedAt = nil
+	add(t, r, first, broken)
+	second := upload("a", "T2", "D2", at(1))
+	known, _ := add(t, r, second, broken)
+	want := audit.Sighting{UploadID: first.UploadID, PhotoID: first.PhotoID, TrackingID: "T1", DriverID: "D1",
+		StopKey: delivery("", "", "1 Main St").Key(), At: first.ReceivedAt}
+	same(t, "sightings of equal bytes", known.Sightings, []audit.Sighting{want})
+	known, _ = add(t, r, upload("a", "T3", "D1", at(2)), broken)
+	if len(known.Sightings) != 2 || known.Sightings[0].UploadID != first.UploadID || known.Sightings[1].UploadID != second.UploadID {
+		t.Errorf("sightings = %+v, want both, the older first", known.Sightings)
+	}
+}
+
+// testSightingsManyOfOneVisit holds that many photos of one visit do not hide the one
+// that matters.
+func testSightingsManyOfOneVisit(t *testing.T, r Records) {
+	put(t, r, delivery("elsewhere", "D1", "9 Far St"))
+	original := upload("near", "elsewhere", "D1", at(-5000))
+	add(t, r, original, measurement(flipped(print(1), 1, 2, 3), 90))
+	for i := range 70 {
+		id := fmt.Sprint("T", i)
+		put(t, r, delivery(id, "D1", "1 Main St"))
+		known, _ := add(t, r, upload("same", id, "D1", at(float64(i))), measurement(print(1), 90))
+		if !slices.ContainsFunc(known.Sightings, func(s audit.Sighting) bool { return s.UploadID == original.UploadID }) {
+			t.Fatalf("after %d photos of the visit: sightings = %+v, want the one taken elsewhere", i, known.Sightings)
+		}
+		if len(known.Sightings) > 50 {
+			t.Fatalf("%d sightings, 50 are the most", len(known.Sightings))
+		}
+	}
+}

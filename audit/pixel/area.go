@@ -29,6 +29,7 @@ type scratch struct {
 	haar             [2][]float32
 	extents          [3][]float32
 	power, pdqRow    []float32
+	lens             lensScratch
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}

@@ -88,6 +88,13 @@ func (l *Luma) setYCbCr(m *image.YCbCr) {
 	l.Chroma = NewChroma(m.Cb[at:], m.Cr[at:], m.CStride, last%m.CStride+1, last/m.CStride+1)
 }
 
+// packHigh keeps the high bytes of 16-bit RGBA.
+func packHigh(row, pix []byte) {
+	for x := 0; 3*x < len(row); x++ {
+		row[3*x], row[3*x+1], row[3*x+2] = pix[8*x], pix[8*x+2], pix[8*x+4]
+	}
+}
+
 // reader returns what fills a row with straight (not premultiplied) 8-bit RGB.
 func reader(img image.Image) func(row []byte, y int) {
 	r := img.Bounds()
@@ -102,6 +109,26 @@ func reader(img image.Image) func(row []byte, y int) {
 	case *image.RGBA:
 		if m.Opaque() {
 			return func(row []byte, y int) { pack(row, m.Pix[y*m.Stride:], 4) }
+		}
+	case *image.NRGBA64:
+		return func(row []byte, y int) { packHigh(row, m.Pix[y*m.Stride:]) }
+	case *image.RGBA64:
+		if m.Opaque() {
+			return func(row []byte, y int) { packHigh(row, m.Pix[y*m.Stride:]) }
+		}
+	case *image.Gray16:
+		return func(row []byte, y int) {
+			for x := range r.Dx() {
+				v := m.Pix[y*m.Stride+2*x]
+				row[3*x], row[3*x+1], row[3*x+2] = v, v, v
+			}
+		}
+	case *image.CMYK:
+		return func(row []byte, y int) {
+			for x := range r.Dx() {
+				p := m.Pix[y*m.Stride+4*x:][:4]
+				row[3*x], row[3*x+1], row[3*x+2] = color.CMYKToRGB(p[0], p[1], p[2], p[3])
+			}
 		}
 	case *image.Paletted:
 		palette := make([][3]byte, 256)

@@ -89,6 +89,7 @@ func Measure(l *Luma) Measures {
 	m.BlurExtent = blurExtent(s, &s.p1024)
 	m.Blur = blur(m.FineDetail, m.WeakestDirection, m.BlurExtent)
 	m.Fingerprint, m.FingerprintQuality = p.pdq(s)
+	m.LensBlob, m.FlatShare, m.Moire = lensBlob(s, l), flatShare(l), p.moire(s)
 	return m
 }
 

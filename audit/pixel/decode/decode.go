@@ -36,7 +36,7 @@ const (
 const MaxPixels = 50_000_000
 
 // maxBytes bounds what one decode may hold beside the file itself, by an estimate made from the header.
-const maxBytes = 400 << 20
+const maxBytes = 384 << 20
 
 // Reason is why a photo was not decoded; its values are stable codes.
 type Reason string
@@ -153,10 +153,10 @@ type Frame struct {
 
 // Release gives the frame's memory back for the next photo; the frame must not be used afterwards.
 func (f *Frame) Release() {
-	for i, b := range f.pooled {
-		putBuffer(b)
-		f.pooled[i] = nil
-	}
+	lumaBuffers.put(f.pooled[0])
+	chromaBuffers.put(f.pooled[1])
+	chromaBuffers.put(f.pooled[2])
+	f.pooled = [3][]byte{}
 	f.Pix = nil
 }
 
@@ -176,8 +176,11 @@ func Photo(b []byte) (f *Frame, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if size := img.Bounds().Size(); size.X <= 0 || size.Y <= 0 || size.X*size.Y > MaxPixels {
+		return nil, fail(Broken, "decoded to %d x %d, its header says %d x %d", size.X, size.Y, hd.w, hd.h)
+	}
 	if _, ok := img.(*image.YCbCr); !ok {
-		f.pooled[0] = buffer(hd.w * hd.h)
+		f.pooled[0] = lumaBuffers.take(hd.w * hd.h)
 	}
 	f.Luma = *pixel.FromImage(img, f.pooled[0])
 	return f, nil

@@ -2,18 +2,21 @@ package decode
 
 import "sync"
 
-// buffers holds planes for the next photo. They come back as pointers, so that returning one allocates nothing.
-var buffers sync.Pool
+// planes keeps buffers for the next photo. There is a pool for each plane, so that a small chroma buffer never comes
+// back where a luma buffer is asked for.
+type planes struct{ sync.Pool }
 
-func buffer(n int) []byte {
-	if p, ok := buffers.Get().(*[]byte); ok && cap(*p) >= n {
-		return (*p)[:n]
+var lumaBuffers, chromaBuffers planes
+
+func (p *planes) take(n int) []byte {
+	if b, ok := p.Get().(*[]byte); ok && cap(*b) >= n {
+		return (*b)[:n]
 	}
 	return make([]byte, n)
 }
 
-func putBuffer(b []byte) {
+func (p *planes) put(b []byte) {
 	if cap(b) > 0 {
-		buffers.Put(&b)
+		p.Put(&b)
 	}
 }

@@ -129,7 +129,7 @@ func (t *turboJPEG) photo(b []byte, hd *header) (*Frame, error) {
 	f.Width, f.Height, f.Orientation = hd.w, hd.h, 1
 	s := subsamplings[subsampling]
 	stride, rows := up(hd.w, s.across), up(hd.h, s.down)
-	f.pooled[0] = buffer(stride * rows)
+	f.pooled[0] = lumaBuffers.take(stride * rows)
 	f.Pix, f.Stride = f.pooled[0], stride
 
 	var status int32
@@ -142,7 +142,7 @@ func (t *turboJPEG) photo(b []byte, hd *header) (*Frame, error) {
 		defer pins.Unpin()
 		planes, strides := [3]*byte{&f.Pix[0]}, [3]int32{int32(stride), int32(cw), int32(cw)}
 		if subsampling != subsampleGray {
-			f.pooled[1], f.pooled[2] = buffer(cw*ch), buffer(cw*ch)
+			f.pooled[1], f.pooled[2] = chromaBuffers.take(cw*ch), chromaBuffers.take(cw*ch)
 			planes[1], planes[2] = &f.pooled[1][0], &f.pooled[2][0]
 			pins.Pin(planes[1])
 			pins.Pin(planes[2])
@@ -151,8 +151,8 @@ func (t *turboJPEG) photo(b []byte, hd *header) (*Frame, error) {
 		status = t.decompressToPlanes(handle, &b[0], uint64(len(b)), unsafe.Pointer(&planes), int32(hd.w), &strides[0], int32(hd.h), tjStopOnWarning)
 		if status == 0 && subsampling != subsampleGray {
 			f.Chroma = pixel.NewChroma(f.pooled[1], f.pooled[2], cw, (hd.w+s.across-1)/s.across, (hd.h+s.down-1)/s.down)
-			putBuffer(f.pooled[1])
-			putBuffer(f.pooled[2])
+			chromaBuffers.put(f.pooled[1])
+			chromaBuffers.put(f.pooled[2])
 			f.pooled[1], f.pooled[2] = nil, nil
 		}
 	}

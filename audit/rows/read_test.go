@@ -23,8 +23,7 @@ type claim struct {
 	Statement  string     `json:"statement,omitempty"`
 	At         time.Time  `json:"at"`
 	Count      int        `json:"count"`
-	secret     string
-	Hidden     string `json:"-"`
+	Hidden     string     `json:"-"`
 }
 
 func (c *claim) Validate() error {

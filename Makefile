@@ -1,7 +1,7 @@
 # Porchlight. `make demo` and `make test` are all that a fresh machine needs, beside Go.
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-BUILD   := go build -trimpath -ldflags "-X main.version=$(VERSION)"
+BUILD   := go build -ldflags "-s -w -X main.version=$(VERSION)"
 
 .PHONY: all build demo test lint bench fuzz clean
 

@@ -21,29 +21,34 @@ import (
 	"porchlight/fixtures"
 )
 
-// binary is the program under test, built once.
-var binary string
+// asProgram makes a child of the test binary be the program itself: a real process
+// without a build of its own.
+const asProgram = "PORCHLIGHT_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "porchlight")
+	if os.Getenv(asProgram) == "1" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// program is the command `porchlight ARGS...` as a process of its own.
+func program(args ...string) *exec.Cmd {
+	self, err := os.Executable()
 	if err != nil {
 		panic(err)
 	}
-	binary = filepath.Join(dir, "porchlight")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "%s\n%v\n", out, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	os.RemoveAll(dir)
-	os.Exit(code)
+	cmd := exec.Command(self, args...)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	return cmd
 }
 
 // run runs a command of the program and returns what it printed.
 func run(t *testing.T, wantExit int, args ...string) (stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	cmd := exec.Command(binary, args...)
+	cmd := program(args...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
 	if got := cmd.ProcessState.ExitCode(); got != wantExit {
@@ -81,7 +86,7 @@ func (p *process) start() {
 	l.Close()
 	p.url = "http://" + address
 	p.log = new(bytes.Buffer)
-	p.cmd = exec.Command(binary, append([]string{"serve", "--data", p.data, "--listen", address}, p.args...)...)
+	p.cmd = program(append([]string{"serve", "--data", p.data, "--listen", address}, p.args...)...)
 	p.cmd.Stderr = p.log
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)

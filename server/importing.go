@@ -48,7 +48,9 @@ func importRows[T any](s *Server, put func(context.Context, []T, time.Time) ([]a
 			return audit.Errorf(CodeMediaType, "Send application/json, application/x-ndjson or text/csv: %s", audit.ErrorMessage(err))
 		}
 		at := s.now().UTC()
-		sum, err := rows.Import(ctx, rows.Read[T](body, format), importBatch,
+		// A client that goes away or stalls ends the body, and that ends the import. What
+		// arrived until then is kept, which a cancelled context would prevent.
+		sum, err := rows.Import(context.WithoutCancel(ctx), rows.Read[T](body, format), importBatch,
 			func(ctx context.Context, batch []T) ([]audit.Change, error) { return put(ctx, batch, at) }, nil)
 		s.metrics.imported(sum)
 		if err != nil {
@@ -93,7 +95,9 @@ type steady struct {
 }
 
 func (s *steady) Read(p []byte) (int, error) {
-	if err := s.control.SetReadDeadline(time.Now().Add(s.idle)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	now := time.Now()
+	err := errors.Join(s.control.SetReadDeadline(now.Add(s.idle)), s.control.SetWriteDeadline(now.Add(answerTime)))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return 0, err
 	}
 	return s.r.Read(p)

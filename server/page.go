@@ -2,6 +2,7 @@ package server
 
 import (
 	"crypto/subtle"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"path"
@@ -66,11 +67,9 @@ func (s *Server) problemPage(c *gin.Context, p *Problem) {
 
 // static serves the style sheet and the icon.
 func (s *Server) static(c *gin.Context) error {
-	b, err := web.Static().Open(c.Param("file"))
-	if err != nil {
+	if info, err := fs.Stat(web.Static(), c.Param("file")); err != nil || info.IsDir() {
 		return audit.Errorf(audit.CodeNotFound, "There is nothing at this address")
 	}
-	defer b.Close()
 	c.Header("Cache-Control", "public, max-age=3600")
 	http.ServeFileFS(c.Writer, c.Request, web.Static(), c.Param("file"))
 	return nil

@@ -154,7 +154,9 @@ func (s *Server) fail(c *gin.Context, err error) {
 		// The answer is under way: only a broken connection still tells the client.
 		panic(http.ErrAbortHandler)
 	}
-	s.drain(c.Request)
+	if p.Code != CodeTimeout {
+		s.drain(c.Request)
+	}
 	for k, v := range p.GetHeaders() {
 		c.Writer.Header()[k] = v
 	}

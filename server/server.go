@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+	"github.com/alexedwards/scs/v2/memstore"
 	"github.com/gin-gonic/gin"
 
 	"porchlight/audit"
@@ -17,8 +18,10 @@ import (
 	"porchlight/web"
 )
 
-// maxHeaderBytes bounds a request's header.
-const maxHeaderBytes = 64 << 10
+const (
+	maxHeaderBytes = 64 << 10         // of a request
+	answerTime     = 10 * time.Minute // for a request with its answer; imports have theirs anew with each read
+)
 
 // Server answers HTTP requests. It is an [http.Handler]; [Server.Serve] runs it on a
 // listener with all its time limits.
@@ -47,6 +50,7 @@ type Server struct {
 	life       context.Context // ends when the server does
 	end        context.CancelFunc
 	background sync.WaitGroup
+	closing    sync.Once
 }
 
 // New makes a server. Close it when done.
@@ -77,13 +81,16 @@ func New(c Config) (*Server, error) {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
 
-// Close stops what the server does beside answering and waits for it.
+// Close stops what the server does beside answering and waits for it. Closing it again
+// does nothing.
 func (s *Server) Close() {
-	s.end()
-	s.background.Wait()
-	if m, ok := s.sessions.Store.(interface{ StopCleanup() }); ok {
-		m.StopCleanup()
-	}
+	s.closing.Do(func() {
+		s.end()
+		s.background.Wait()
+		if m, ok := s.sessions.Store.(*memstore.MemStore); ok {
+			m.StopCleanup() // blocks for ever the second time
+		}
+	})
 }
 
 // Serve answers requests on the listener until ctx ends; then it takes no more, lets
@@ -94,6 +101,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		Handler:           s,
 		ReadHeaderTimeout: s.limits.HeaderTime,
 		ReadTimeout:       s.limits.UploadTime + s.limits.HeaderTime, // uploads and imports set their own per request
+		WriteTimeout:      answerTime,
 		IdleTimeout:       s.limits.IdleTime,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),

@@ -1,0 +1,120 @@
+package server
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"porchlight/audit"
+	"porchlight/audit/dispute"
+)
+
+func TestClaimToPacket(t *testing.T) {
+	s := newStack(t)
+	s.deliveries(t, "T1")
+	photo := s.kept(t, "T1").PhotoID
+	r := s.as(t, audit.Driver, "POST", "/api/v1/deliveries/T1/events", "application/json",
+		`{"event_id":"E1","kind":"contact","at":"2026-05-04T09:00:00Z","detail":"rang the bell"}`)
+	if r.StatusCode != http.StatusCreated || decodeAs[EventKept](t, r).EventID != "E1" {
+		t.Fatalf("event: %d %s", r.StatusCode, r.body)
+	}
+	for range 2 { // the same event again is kept once
+		s.as(t, audit.Driver, "POST", "/api/v1/deliveries/T1/events", "application/json", `{"event_id":"E1","kind":"contact","at":"2026-05-04T09:00:00Z","detail":"rang the bell"}`)
+	}
+	if d := decodeAs[DeliveryOnRecord](t, s.get(t, audit.Driver, "/api/v1/deliveries/T1")); len(d.Events) != 1 || d.Events[0].Source != "driver" {
+		t.Errorf("events = %+v, want one of the driver's", d.Events)
+	}
+	r = s.as(t, audit.Agent, "POST", "/api/v1/claims", "application/json",
+		`{"claim_id":"C1","tracking_id":"T1","reported_at":"2026-05-05T00:00:00Z","reason":"delivered_not_received","statement":"nothing there","channel":"email","due_at":"2026-05-12T00:00:00Z"}`)
+	if r.StatusCode != http.StatusOK {
+		t.Fatalf("claim: %d %s", r.StatusCode, r.body)
+	}
+	c := decodeAs[ClaimOnRecord](t, s.get(t, audit.Agent, "/api/v1/claims/C1"))
+	if c.Statement != "nothing there" || len(c.Evidence.Photos) != 1 || c.Recommendation.Recommendation == "" || len(c.Packets) != 0 {
+		t.Errorf("claim = %+v", c)
+	}
+	r = s.as(t, audit.Agent, "POST", "/api/v1/claims/C1/packets", "", "")
+	p := decodeAs[PacketRef](t, r)
+	if r.StatusCode != http.StatusCreated || p.PacketID == "" || p.ClaimID != "C1" || r.Header.Get("Location") != "/api/v1/packets/"+p.PacketID+".zip" {
+		t.Fatalf("issue: %d %s, Location %q", r.StatusCode, r.body, r.Header.Get("Location"))
+	}
+	if list := decodeAs[List[PacketRef]](t, s.get(t, audit.Agent, "/api/v1/claims/C1/packets")); len(list.Items) != 1 || list.Items[0].PacketID != p.PacketID {
+		t.Errorf("packets = %+v", list)
+	}
+	js := s.get(t, audit.Dispatch, "/api/v1/packets/"+p.PacketID+".json")
+	packet, err := dispute.DecodePacket(js.body)
+	if err != nil || packet.PacketID != p.PacketID || len(packet.Photos) != 1 || packet.Photos[0].PhotoID != photo {
+		t.Errorf("packet: %v %+v", err, packet)
+	}
+	zip := s.get(t, audit.Agent, "/api/v1/packets/"+p.PacketID+".zip")
+	if zip.StatusCode != 200 || zip.Header.Get("Content-Type") != "application/zip" || !strings.HasPrefix(zip.Header.Get("Content-Disposition"), "attachment") {
+		t.Errorf("zip: %d %v", zip.StatusCode, zip.Header)
+	}
+	v, err := dispute.Verify(bytes.NewReader(zip.body), int64(len(zip.body)), s.key.PublicKey())
+	if err != nil || !v.Valid() {
+		t.Errorf("the ZIP is not valid: %v %s", err, v)
+	}
+	again := s.get(t, audit.Agent, "/api/v1/packets/"+p.PacketID+".zip")
+	if !bytes.Equal(zip.body, again.body) {
+		t.Error("the ZIP differs the second time")
+	}
+}
+
+func TestClaimsPageByCursor(t *testing.T) {
+	s := newStack(t)
+	var b strings.Builder
+	for i := range 7 {
+		fmt.Fprintf(&b, `{"claim_id":"C%d","tracking_id":"T%d","due_at":%q}`+"\n", i, i, time.Date(2026, 5, 10-i, 0, 0, 0, 0, time.UTC).Format(time.RFC3339))
+	}
+	if r := s.as(t, audit.Agent, "POST", "/api/v1/claims", ndjson, b.String()); r.StatusCode != 200 {
+		t.Fatalf("import: %d %s", r.StatusCode, r.body)
+	}
+	var got []string
+	path := "/api/v1/claims?limit=3"
+	for pages := 1; ; pages++ {
+		list := decodeAs[List[dispute.Claim]](t, s.get(t, audit.Agent, path))
+		for _, c := range list.Items {
+			got = append(got, c.ClaimID)
+		}
+		if list.Next == "" {
+			if pages != 3 {
+				t.Errorf("%d pages, want 3", pages)
+			}
+			break
+		}
+		path = "/api/v1/claims?limit=3&cursor=" + list.Next
+	}
+	if want := "C6 C5 C4 C3 C2 C1 C0"; strings.Join(got, " ") != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+}
+
+func TestReaudit(t *testing.T) {
+	s := newStack(t)
+	s.deliveries(t, "T1")
+	s.kept(t, "T1")
+	r := s.as(t, audit.Admin, "POST", "/api/v1/reaudits", "application/json", `{"driver_id":"D1"}`)
+	run := decodeAs[audit.Run](t, r)
+	if r.StatusCode != http.StatusOK || run.Done != 1 || run.Flipped != 0 || run.FinishedAt == nil || r.Header.Get("Location") != "/api/v1/reaudits/"+run.RunID {
+		t.Fatalf("got %d %s", r.StatusCode, r.body)
+	}
+	if other := decodeAs[audit.Run](t, s.as(t, audit.Admin, "POST", "/api/v1/reaudits", "application/json", `{"driver_id":"D2"}`)); other.Done != 0 {
+		t.Errorf("a driver without photos: %+v", other)
+	}
+	list := decodeAs[List[audit.Run]](t, s.get(t, audit.Dispatch, "/api/v1/reaudits?limit=1"))
+	if len(list.Items) != 1 || list.Items[0].Filter.DriverID != "D2" || list.Next == "" {
+		t.Errorf("newest first, one a page: %+v", list)
+	}
+	one := decodeAs[RunWithFlips](t, s.get(t, audit.Dispatch, "/api/v1/reaudits/"+run.RunID))
+	if one.RunID != run.RunID || one.Items == nil || len(one.Items) != 0 {
+		t.Errorf("run = %+v", one)
+	}
+	s.reauditing <- struct{}{}
+	if r := s.as(t, audit.Admin, "POST", "/api/v1/reaudits", "application/json", `{}`); r.StatusCode != 503 || r.problem(t).Code != audit.CodeBusy {
+		t.Errorf("a second one at once: %d %s", r.StatusCode, r.body)
+	}
+	<-s.reauditing
+}

@@ -93,7 +93,7 @@ func (s session) cases(ctx context.Context, uploadIDs []string) ([]audit.Case, e
 
 func (s session) fillDeliveries(ctx context.Context, ids []string, into map[string]audit.Delivery) error {
 	for chunk := range slices.Chunk(ids, chunkRows) {
-		marks, args := list(chunk)
+		marks, args := s.list(chunk)
 		found, err := collect(ctx, s, scanJSON[audit.Delivery], `SELECT json FROM deliveries WHERE tracking_id IN (`+marks+`)`, args...)
 		if err != nil {
 			return err

@@ -78,7 +78,7 @@ func (db *DB) PutClaims(ctx context.Context, cs []dispute.Claim, at time.Time) (
 func (s session) keptClaims(ctx context.Context, ids []string) (map[string]string, error) {
 	kept := map[string]string{}
 	for chunk := range slices.Chunk(ids, chunkRows) {
-		marks, args := list(chunk)
+		marks, args := s.list(chunk)
 		_, err := collect(ctx, s, func(scan func(...any) error) (none struct{}, err error) {
 			var id, text string
 			err = scan(&id, &text)

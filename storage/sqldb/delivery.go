@@ -82,7 +82,7 @@ type deliveryRow struct {
 func (s session) keptDeliveries(ctx context.Context, ids []string) (map[string]deliveryRow, error) {
 	kept := map[string]deliveryRow{}
 	for chunk := range slices.Chunk(ids, chunkRows) {
-		marks, args := list(chunk)
+		marks, args := s.list(chunk)
 		rows, err := collect(ctx, s, func(scan func(...any) error) (r deliveryRow, err error) {
 			err = scan(&r.trackingID, &r.driverID, &r.stopKey, &r.sortAt, &r.importedAt, &r.json)
 			return r, err

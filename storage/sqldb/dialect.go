@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -24,6 +25,8 @@ type dialect interface {
 	goose() goose.Dialect
 	// snapshot is how a transaction begins whose reads all see one state.
 	snapshot() *sql.TxOptions
+	// mark stands for argument number n in a generated list, whose arguments are in order.
+	mark(n int) string
 	// forUpdate ends a SELECT whose rows stay locked until the transaction ends.
 	forUpdate() string
 	// lock waits for every other transaction that holds one of the keys.
@@ -42,6 +45,7 @@ type sqlite struct{}
 
 func (sqlite) goose() goose.Dialect     { return goose.DialectSQLite3 }
 func (sqlite) snapshot() *sql.TxOptions { return &sql.TxOptions{ReadOnly: true} }
+func (sqlite) mark(int) string          { return "?" }
 func (sqlite) forUpdate() string        { return "" }
 func (sqlite) transient(error) bool     { return false }
 func (sqlite) explain() string          { return "EXPLAIN QUERY PLAN " }
@@ -86,6 +90,7 @@ func (postgres) goose() goose.Dialect { return goose.DialectPostgres }
 func (postgres) snapshot() *sql.TxOptions {
 	return &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead}
 }
+func (postgres) mark(n int) string { return "$" + strconv.Itoa(n) }
 func (postgres) forUpdate() string { return " FOR UPDATE" }
 func (postgres) explain() string   { return "EXPLAIN " }
 

@@ -61,7 +61,7 @@ func (s session) evidence(ctx context.Context, ds []audit.Delivery) ([]dispute.E
 	}
 	events := map[string][]dispute.Event{}
 	for chunk := range slices.Chunk(ids, chunkRows) {
-		marks, args := list(chunk)
+		marks, args := s.list(chunk)
 		found, err := collect(ctx, s, scanJSON[dispute.Event],
 			`SELECT json FROM events WHERE tracking_id IN (`+marks+`) ORDER BY at, event_id`, args...)
 		if err != nil {

@@ -2,8 +2,6 @@ package sqldb
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"slices"
 
 	"porchlight/audit"
@@ -49,13 +47,9 @@ func (s session) saveMeasurements(ctx context.Context, ms map[string]audit.Measu
 		}
 		rows = append(rows, []any{id, m.Version, text})
 	}
-	for chunk := range slices.Chunk(rows, chunkRows) {
-		var args []any
-		for _, row := range chunk {
-			args = append(args, row...)
-		}
-		added, err := collect(ctx, s, scanText, `INSERT INTO measurements (photo_id, version, json) VALUES `+values(len(chunk), 3)+
-			` ON CONFLICT DO NOTHING RETURNING photo_id`, args...)
+	for chunk := range slices.Chunk(rows, insertRows) {
+		added, err := collect(ctx, s, scanText, `INSERT INTO measurements (photo_id, version, json) VALUES `+s.values(len(chunk), 3)+
+			` ON CONFLICT DO NOTHING RETURNING photo_id`, slices.Concat(chunk...)...)
 		if err != nil {
 			return err
 		}
@@ -71,7 +65,7 @@ func (s session) savePictures(ctx context.Context, photoIDs []string, ms map[str
 	if len(photoIDs) == 0 {
 		return nil
 	}
-	marks, args := list(photoIDs)
+	marks, args := s.list(photoIDs)
 	type kept struct {
 		photoID string
 		picture
@@ -130,7 +124,3 @@ func bandList(f audit.Fingerprint) (marks string, args []any) {
 }
 
 const bandMarks = `$1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16`
-
-func decodeJudged(j *audit.JudgedUpload, upload, measurement, report []byte) error {
-	return errors.Join(json.Unmarshal(upload, &j.Upload), json.Unmarshal(measurement, &j.Measurement), json.Unmarshal(report, &j.Report))
-}

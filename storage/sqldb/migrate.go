@@ -30,7 +30,7 @@ func (db *DB) migrate(ctx context.Context) error {
 		}}, nil)),
 	}
 	if db.dialect.goose() == goose.DialectPostgres {
-		locker, err := lock.NewPostgresSessionLocker()
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // ask every second
 		if err != nil {
 			return db.dialect.fail(err)
 		}

@@ -6,7 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"reflect"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -18,6 +18,7 @@ import (
 type conn interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 }
 
 // session runs statements and turns the driver's errors into ours, which is done
@@ -148,58 +149,75 @@ func checkValue(name string, v reflect.Value) error {
 	return nil
 }
 
-// chunkRows is how many rows one statement names at most: below the 32,766 variables
-// of SQLite at every width that is used here.
-const chunkRows = 1000
+// chunkRows is how many ids one statement names at most, far below the 32,766 arguments
+// that SQLite takes.
+const chunkRows = 1024
 
-// list is "$1,$2,..." with the ids as arguments. The number of marks is a power of
-// two, the last id repeated, so that a prepared statement is found again.
-func list(ids []string) (marks string, args []any) {
+// list is the marks for an IN list, with the ids as arguments; no other argument may
+// come before it. Their number is a power of two, the last id repeated, so that a
+// prepared statement is found again.
+func (s session) list(ids []string) (marks string, args []any) {
 	n := 1
 	for n < len(ids) {
 		n *= 2
 	}
+	args = make([]any, n)
+	for i := range args {
+		args[i] = ids[min(i, len(ids)-1)]
+	}
+	return s.marks(1, n), args
+}
+
+// marks is n marks for arguments, the first one's number given. Both databases know
+// $1, but SQLite takes it for a name and looks each one up among all before it: a list
+// that is long is written with bare question marks there.
+func (s session) marks(first, n int) string {
 	var b strings.Builder
 	for i := range n {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteByte('$')
-		b.WriteString(strconv.Itoa(i + 1))
-		args = append(args, ids[min(i, len(ids)-1)])
+		b.WriteString(s.dialect.mark(first + i))
 	}
-	return b.String(), args
-}
-
-// values is "($1,$2),($3,$4),...", the rows of an INSERT.
-func values(rows, width int) string {
-	var b strings.Builder
-	for i := range rows * width {
-		switch {
-		case i == 0:
-			b.WriteByte('(')
-		case i%width == 0:
-			b.WriteString("),(")
-		default:
-			b.WriteByte(',')
-		}
-		b.WriteByte('$')
-		b.WriteString(strconv.Itoa(i + 1))
-	}
-	b.WriteByte(')')
 	return b.String()
 }
 
-// insert adds rows in as few statements as their number allows. head is "INSERT INTO
-// ... VALUES", tail an ON CONFLICT clause or nothing.
+// values is "(...),(...)", the rows of an INSERT.
+func (s session) values(rows, width int) string {
+	groups := make([]string, rows)
+	for i := range groups {
+		groups[i] = "(" + s.marks(1+i*width, width) + ")"
+	}
+	return strings.Join(groups, ",")
+}
+
+// insertRows is how many rows one INSERT adds. More make a longer statement to parse
+// and save little.
+const insertRows = 64
+
+// insert adds rows. head is "INSERT INTO ... VALUES", tail an ON CONFLICT clause or
+// nothing.
 func (s session) insert(ctx context.Context, head, tail string, rows [][]any) error {
-	for len(rows) > 0 {
-		n := min(len(rows), chunkRows)
-		var args []any
-		for _, row := range rows[:n] {
-			args = append(args, row...)
+	statement := func(n int) string { return head + " " + s.values(n, len(rows[0])) + " " + tail }
+	if len(rows) > 2*insertRows {
+		prepared, err := s.PrepareContext(ctx, statement(insertRows))
+		if err != nil {
+			return s.dialect.fail(err)
 		}
-		if _, err := s.exec(ctx, head+" "+values(n, len(rows[0]))+" "+tail, args...); err != nil {
+		defer prepared.Close()
+		for ; len(rows) >= insertRows; rows = rows[insertRows:] {
+			args := slices.Concat(rows[:insertRows]...)
+			if err := checkArgs(args); err != nil {
+				return err
+			}
+			if _, err := prepared.ExecContext(ctx, args...); err != nil {
+				return s.dialect.fail(err)
+			}
+		}
+	}
+	for len(rows) > 0 {
+		n := min(len(rows), insertRows)
+		if _, err := s.exec(ctx, statement(n), slices.Concat(rows[:n]...)...); err != nil {
 			return err
 		}
 		rows = rows[n:]

@@ -62,7 +62,7 @@ func (s session) sight(ctx context.Context, u uploadRow, p picture, before bool)
 		photos[e.photoID] = e
 		ids = append(ids, e.photoID)
 	}
-	marks, args := list(ids)
+	marks, args := s.list(ids)
 	anywhere, err := collect(ctx, s, scanUploadRow, `SELECT `+uploadColumns+` FROM uploads e WHERE e.photo_id IN (`+marks+`)
 		ORDER BY e.received_at, e.upload_id LIMIT 5000`, args...)
 	if err != nil {
@@ -175,7 +175,7 @@ func (s session) saveSightings(ctx context.Context, uploadID string, seen []audi
 func (s session) keptSightings(ctx context.Context, uploadIDs []string) (map[string][]audit.Sighting, error) {
 	all := map[string][]audit.Sighting{}
 	for chunk := range slices.Chunk(uploadIDs, chunkRows) {
-		marks, args := list(chunk)
+		marks, args := s.list(chunk)
 		_, err := collect(ctx, s, func(scan func(...any) error) (none struct{}, err error) {
 			var id string
 			var e sighted

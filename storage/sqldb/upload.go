@@ -3,7 +3,11 @@ package sqldb
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
+	"runtime"
 	"slices"
+	"sync"
 
 	"porchlight/audit"
 )
@@ -123,7 +127,7 @@ const queryLinks = `SELECT tracking_id, photo_id, upload_id FROM upload_deliveri
 func (s session) linkedUploads(ctx context.Context, trackingIDs []string) ([]link, error) {
 	var all []link
 	for chunk := range slices.Chunk(trackingIDs, chunkRows) {
-		marks, args := list(chunk)
+		marks, args := s.list(chunk)
 		links, err := collect(ctx, s, func(scan func(...any) error) (l link, err error) {
 			err = scan(&l.trackingID, &l.photoID, &l.uploadID)
 			return l, err
@@ -192,7 +196,7 @@ func (s session) saveUpload(ctx context.Context, u audit.Upload, row uploadRow, 
 // PhotoUploads lists every upload of a photo's bytes, oldest first. Errors:
 // [audit.CodeNotFound] where there is none.
 func (db *DB) PhotoUploads(ctx context.Context, photoID string) ([]audit.JudgedUpload, error) {
-	all, err := collect(ctx, db.on(db.reader), scanJudged, queryPhotoUploads, photoID)
+	all, err := db.on(db.reader).collectJudged(ctx, queryPhotoUploads, photoID)
 	if err == nil && len(all) == 0 {
 		err = audit.Errorf(audit.CodeNotFound, "no such photo")
 	}
@@ -212,10 +216,10 @@ const (
 
 // judgedUploads loads uploads by id, oldest first.
 func (s session) judgedUploads(ctx context.Context, ids []string) ([]audit.JudgedUpload, error) {
-	var all []audit.JudgedUpload
+	all := make([]audit.JudgedUpload, 0, len(ids))
 	for chunk := range slices.Chunk(ids, chunkRows) {
-		marks, args := list(chunk)
-		judged, err := collect(ctx, s, scanJudged, queryJudged+`WHERE u.upload_id IN (`+marks+`)`+oldestFirst, args...)
+		marks, args := s.list(chunk)
+		judged, err := s.collectJudged(ctx, queryJudged+`WHERE u.upload_id IN (`+marks+`)`+oldestFirst, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -227,12 +231,29 @@ func (s session) judgedUploads(ctx context.Context, ids []string) ([]audit.Judge
 	return all, nil
 }
 
-func scanJudged(scan func(...any) error) (j audit.JudgedUpload, err error) {
-	var upload, measurement, report []byte
-	if err = scan(&upload, &measurement, &report); err != nil {
-		return j, err
+// collectJudged reads what [queryJudged] finds. Reading JSON takes longer than finding
+// it, so that many rows are read on all processors.
+func (s session) collectJudged(ctx context.Context, query string, args ...any) ([]audit.JudgedUpload, error) {
+	rows, err := collect(ctx, s, func(scan func(...any) error) (r [3][]byte, err error) {
+		err = scan(&r[0], &r[1], &r[2])
+		return r, err
+	}, query, args...)
+	if err != nil {
+		return nil, err
 	}
-	return j, decodeJudged(&j, upload, measurement, report)
+	judged, errs := make([]audit.JudgedUpload, len(rows)), make([]error, len(rows))
+	part := max(64, (len(rows)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
+	var wg sync.WaitGroup
+	for first := 0; first < len(rows); first += part {
+		wg.Go(func() {
+			for i := first; i < min(first+part, len(rows)); i++ {
+				j := &judged[i]
+				errs[i] = errors.Join(json.Unmarshal(rows[i][0], &j.Upload), json.Unmarshal(rows[i][1], &j.Measurement), json.Unmarshal(rows[i][2], &j.Report))
+			}
+		})
+	}
+	wg.Wait()
+	return judged, s.dialect.fail(errors.Join(errs...))
 }
 
 // oldest orders uploads as the queries do.

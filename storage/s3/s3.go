@@ -55,7 +55,7 @@ type Config struct {
 
 // Store is a bucket of objects. It is safe for concurrent use.
 type Store struct {
-	Config
+	config Config
 	client minio.Core
 }
 
@@ -102,7 +102,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, audit.Errorf(audit.CodeInvalid, "the object store's address cannot be one", err)
 	}
-	s := &Store{Config: c, client: *client}
+	s := &Store{config: c, client: *client}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	if err := s.makeBucket(ctx); err != nil {
@@ -135,14 +135,14 @@ func transport() *http.Transport {
 }
 
 func (s *Store) makeBucket(ctx context.Context) error {
-	there, err := s.client.BucketExists(ctx, s.Bucket)
+	there, err := s.client.BucketExists(ctx, s.config.Bucket)
 	if err != nil {
 		return failure("the object store cannot be reached", err)
 	}
 	if there {
 		return nil
 	}
-	err = s.client.MakeBucket(ctx, s.Bucket, minio.MakeBucketOptions{Region: s.Region, ObjectLocking: s.Retention > 0})
+	err = s.client.MakeBucket(ctx, s.config.Bucket, minio.MakeBucketOptions{Region: s.config.Region, ObjectLocking: s.config.Retention > 0})
 	if minio.ToErrorResponse(err).Code == "BucketAlreadyOwnedByYou" { // another program was faster
 		return nil
 	}
@@ -153,7 +153,7 @@ func (s *Store) makeBucket(ctx context.Context) error {
 func (s *Store) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	there, err := s.client.BucketExists(ctx, s.Bucket)
+	there, err := s.client.BucketExists(ctx, s.config.Bucket)
 	if err == nil && !there {
 		return audit.Errorf(audit.CodeUnavailable, "the object store has no such bucket")
 	}
@@ -181,15 +181,15 @@ func (s *Store) Put(ctx context.Context, key string, b []byte, mediaType string)
 	}
 	options.SetMatchETagExcept("*")
 	var until time.Time
-	if s.Retention > 0 {
-		until = s.Now().Add(s.Retention).Truncate(time.Second).UTC()
-		options.Mode, options.RetainUntilDate = minio.RetentionMode(s.LockMode), until
+	if s.config.Retention > 0 {
+		until = s.config.Now().Add(s.config.Retention).Truncate(time.Second).UTC()
+		options.Mode, options.RetainUntilDate = minio.RetentionMode(s.config.LockMode), until
 	}
-	_, err := s.client.PutObject(ctx, s.Bucket, s.Prefix+key, bytes.NewReader(b), int64(len(b)), "", hex.EncodeToString(sum[:]), options)
+	_, err := s.client.PutObject(ctx, s.config.Bucket, s.config.Prefix+key, bytes.NewReader(b), int64(len(b)), "", hex.EncodeToString(sum[:]), options)
 	if err != nil {
 		return s.afterRefusal(ctx, key, len(b), err)
 	}
-	if s.Retention > 0 {
+	if s.config.Retention > 0 {
 		info, err := s.Stat(ctx, key)
 		if err != nil {
 			return err
@@ -223,7 +223,7 @@ func (s *Store) Open(ctx context.Context, key string) (io.ReadCloser, int64, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	// The core's GetObject asks at once; the plain client's only when it is read.
-	body, info, _, err := s.client.GetObject(ctx, s.Bucket, s.Prefix+key, minio.GetObjectOptions{})
+	body, info, _, err := s.client.GetObject(ctx, s.config.Bucket, s.config.Prefix+key, minio.GetObjectOptions{})
 	if err != nil {
 		cancel()
 		return nil, 0, failure("the object cannot be read", err)
@@ -243,7 +243,7 @@ func (s *Store) stat(ctx context.Context, key string) (Info, minio.ObjectInfo, e
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	o, err := s.client.StatObject(ctx, s.Bucket, s.Prefix+key, minio.StatObjectOptions{})
+	o, err := s.client.StatObject(ctx, s.config.Bucket, s.config.Prefix+key, minio.StatObjectOptions{})
 	if err != nil {
 		return Info{}, o, failure("the object cannot be read", err)
 	}
@@ -267,12 +267,12 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[Info, error] 
 			yield(Info{}, failure("the objects cannot be listed", err))
 			return
 		}
-		for o := range s.client.ListObjectsIter(ctx, s.Bucket, minio.ListObjectsOptions{Prefix: s.Prefix + prefix, Recursive: true}) {
+		for o := range s.client.ListObjectsIter(ctx, s.config.Bucket, minio.ListObjectsOptions{Prefix: s.config.Prefix + prefix, Recursive: true}) {
 			if o.Err != nil {
 				yield(Info{}, failure("the objects cannot be listed", o.Err))
 				return
 			}
-			key := strings.TrimPrefix(o.Key, s.Prefix)
+			key := strings.TrimPrefix(o.Key, s.config.Prefix)
 			if storage.CheckKey(key) != nil {
 				continue // not ours: a folder's own entry, for one
 			}
@@ -296,13 +296,13 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	if info.RetainUntil.After(s.Now()) {
+	if info.RetainUntil.After(s.config.Now()) {
 		return audit.Errorf(audit.CodeImmutable, "the object is locked until %s", info.RetainUntil.Format(time.RFC3339))
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	// In a bucket with versions, without naming one, the bytes would stay behind a marker.
-	err = s.client.RemoveObject(ctx, s.Bucket, s.Prefix+key, minio.RemoveObjectOptions{VersionID: o.VersionID})
+	err = s.client.RemoveObject(ctx, s.config.Bucket, s.config.Prefix+key, minio.RemoveObjectOptions{VersionID: o.VersionID})
 	return failure("the object cannot be deleted", err)
 }
 

@@ -1,0 +1,66 @@
+package sqldb
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"porchlight/audit"
+)
+
+// FuzzCursor holds that a cursor from outside is read or refused, and that one that was
+// given out comes back as it was.
+func FuzzCursor(f *testing.F) {
+	for _, text := range []string{"", "x", "e30", cursor{N: -5, ID: "C1"}.String(), cursor{ID: "\u2028 \""}.String()} {
+		f.Add(text)
+	}
+	first := cursor{N: 7, ID: "first"}
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := parseCursor(text, first)
+		if err != nil {
+			if got, want := audit.ErrorCode(err), audit.CodeInvalid; got != want {
+				t.Errorf("code %q, want %q", got, want)
+			}
+			return
+		}
+		again, err := parseCursor(c.String(), first)
+		if err != nil || again != c {
+			t.Errorf("%+v came back as %+v, %v", c, again, err)
+		}
+	})
+}
+
+func TestBands(t *testing.T) {
+	f, ok := audit.ParseFingerprint("0001000200030004" + "0005000600070008" + "0009000a000b000c" + "000d000e000ff00f")
+	if !ok {
+		t.Fatal("no fingerprint")
+	}
+	var want [bandCount]int64
+	for i := range want {
+		want[i] = int64(i)*65536 + int64(i) + 1
+	}
+	want[15] = 15*65536 + 0xf00f
+	if diff := cmp.Diff(want, bandsOf(f)); diff != "" {
+		t.Errorf("bands (-want +got):\n%s", diff)
+	}
+}
+
+func TestMarks(t *testing.T) {
+	for _, test := range []struct {
+		dialect dialect
+		list    string
+		values  string
+	}{
+		{sqlite{}, "?,?,?,?", "(?,?),(?,?)"},
+		{postgres{}, "$1,$2,$3,$4", "($1,$2),($3,$4)"},
+	} {
+		s := session{dialect: test.dialect}
+		marks, args := s.list([]string{"a", "b", "c"})
+		if marks != test.list || !cmp.Equal(args, []any{"a", "b", "c", "c"}) {
+			t.Errorf("list = %s %v, want %s and a b c c", marks, args, test.list)
+		}
+		if got := s.values(2, 2); got != test.values {
+			t.Errorf("values = %s, want %s", got, test.values)
+		}
+	}
+}

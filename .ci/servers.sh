@@ -171,7 +171,7 @@ start_postgres() {
   [[ $version -ge 15 ]] || die "Postgres $version is too old, 15 is needed"
   password=$(secret)
   mkdir "$work/postgres"
-  printf '%s\n' "$password" >"$work/postgres/password"
+  (umask 077 && printf '%s\n' "$password" >"$work/postgres/password")
   if [[ $(id -u) -eq 0 ]]; then
     id postgres >/dev/null 2>&1 || useradd --system --no-create-home --shell /usr/sbin/nologin postgres
     chown -R postgres: "$work/postgres"

@@ -24,6 +24,7 @@ type scratch struct {
 	even, odd   []uint64
 	prefix      []uint32
 	cols        []edge
+	perWidth    []float32
 
 	spec, fftA, fftB []complex64
 	haar             [2][]float32
@@ -115,14 +116,21 @@ func edges(dst []edge, size, n, unit int) []edge {
 
 const lanes = 0x00ff00ff00ff00ff
 
+// across is the grid along a row, in steps a source pixel.
+const across = 64
+
 // reduceFast averages in integers: eight bytes at a time down the columns (two words of four 16-bit lanes), then along
 // the row through prefix sums. Borders of the areas are rounded to a grid of 1/32 pixel or finer, at phone sizes 1/64,
 // which moves a mean by under a hundredth of the contrast across that border.
 func (s *scratch) reduceFast(dst *plane, l *Luma) {
 	// A lane holds 255 times the weights of the rows under one output row: they may sum to 257.
 	unit := max(1, min(64, 255*dst.h/l.Height-1))
-	const across = 64
 	s.cols = edges(s.cols, l.Width, dst.w, across)
+	s.perWidth = grow(s.perWidth, dst.w)
+	for i := range s.perWidth {
+		from, to := s.cols[i], s.cols[i+1]
+		s.perWidth[i] = 1 / float32((to.at-from.at)*across+to.frac-from.frac)
+	}
 	words := (l.Width + 7) / 8
 	s.even, s.odd = grow(s.even, words), grow(s.odd, words)
 	s.prefix = grow(s.prefix, 8*words+2)
@@ -235,18 +243,16 @@ func (s *scratch) sumRow() {
 
 // cells divides the row's sums among the output pixels; weight is the sum of the row weights.
 func (s *scratch) cells(out []float32, weight float32) {
-	const across = 64
 	p := s.prefix
-	cols := s.cols[1:]
-	if len(cols) > len(out) {
-		cols = cols[:len(out)]
-	}
-	var before, from uint32
-	for i, e := range cols {
+	cols, perWidth := s.cols[1:], s.perWidth
+	cols, perWidth = cols[:len(out)], perWidth[:len(out)]
+	perWeight := 1 / weight
+	var before uint32
+	for i := range out {
+		e := cols[i]
 		sum := p[e.at]*(across-e.frac) + p[e.at+1]*e.frac
-		pos := e.at*across + e.frac
-		out[i] = float32(sum-before) / (weight * float32(pos-from))
-		before, from = sum, pos
+		out[i] = float32(sum-before) * (perWeight * perWidth[i])
+		before = sum
 	}
 }
 

@@ -2,12 +2,12 @@ package pixel
 
 import "encoding/binary"
 
-// flatShare looks at up to 128 x 128 patches of 16 x 16 stored pixels, evenly spread, and returns the share in which
+// flatShare looks at up to 64 x 64 patches of 16 x 16 stored pixels, evenly spread, and returns the share in which
 // every pixel looked at has one value. Drawn surfaces stay exactly flat through a JPEG; a camera's noise, and the
 // steps between its blocks under strong compression, do not: the labelled photos reach 0.08, screens start at 0.3.
 func flatShare(l *Luma) float64 {
 	const patch = 16
-	step := max(patch, max(l.Width, l.Height)/128)
+	step := max(patch, max(l.Width, l.Height)/64)
 	flat, all := 0, 0
 	for y := 0; y+patch <= l.Height; y += step {
 		for x := 0; x+patch <= l.Width; x += step {

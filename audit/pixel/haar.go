@@ -25,7 +25,7 @@ func blurExtent(s *scratch, p *plane) float64 {
 	}
 	ramps, lost := 0, 0
 	e1, e2, e3 := s.extents[0], s.extents[1], s.extents[2]
-	const t = edgeThreshold * edgeThreshold
+	const t = 4 * edgeThreshold * edgeThreshold // as haarLevel leaves them
 	for i, a := range e1 {
 		b, c := e2[i], e3[i]
 		if a <= t && b <= t && c <= t {
@@ -41,7 +41,8 @@ func blurExtent(s *scratch, p *plane) float64 {
 	return float64(lost) / float64(max(ramps, 1))
 }
 
-// haarLevel halves src into next (w x h, sums of four halved) and keeps the largest squared edge of each window.
+// haarLevel halves src into next (w x h, sums of four halved) and keeps, four times squared, the largest edge of each
+// window.
 func haarLevel(next, strongest, src []float32, stride, w, h, window int) {
 	blocks := w / window
 	for y := range h {
@@ -57,7 +58,9 @@ func haarLevel(next, strongest, src []float32, stride, w, h, window int) {
 				top, bottom, left, right := p+q, r+t, p-q, r-t
 				ow[x] = (top + bottom) * .5
 				i, j, d := left+right, top-bottom, left-right
-				m = max(m, (i*i+j*j+d*d)*.25)
+				if e := i*i + j*j + d*d; e > m { // the builtin max minds NaN, which costs
+					m = e
+				}
 			}
 			best[k] = m
 		}

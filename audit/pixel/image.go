@@ -55,8 +55,8 @@ func FromImage(img image.Image, buf []byte) *Luma {
 		return l
 	}
 	l.Pix = grow(buf, w*h)
-	// Colour comes from a grid of at most 4 samples a chroma cell side, which is all that NewChroma reads.
-	cw, ch := fitSize(w, h, 4*chromaSide)
+	// Colour comes from a grid of at most 2 samples a chroma cell side, which is all that NewChroma reads.
+	cw, ch := fitSize(w, h, 2*chromaSide)
 	both := make([]byte, 2*cw*ch)
 	cb, cr := both[:cw*ch], both[cw*ch:]
 	read := reader(img)

@@ -7,7 +7,8 @@
 // JPEG goes through libturbojpeg where the machine has it (loaded at run time, no cgo), else through image/jpeg; both
 // give the same measures within the checklist's tolerances. PNG is image/png, WebP golang.org/x/image/webp, HEIC
 // github.com/gen2brain/heic. The latter prefers a libheif.so it finds on the machine to its own sandboxed WebAssembly
-// build; compile with -tags nodynamic for the same HEIC decoder everywhere.
+// build; compile with -tags nodynamic for the same HEIC decoder everywhere. The sandboxed one is slow (seconds at
+// 12 MP) and large, so that one HEIC is decoded at a time.
 package decode
 
 import (
@@ -17,6 +18,7 @@ import (
 	"image"
 	"image/png"
 	"math"
+	"slices"
 
 	"porchlight/audit/pixel"
 )
@@ -46,7 +48,7 @@ const (
 	// UnsupportedType: not a JPEG, PNG, WebP or HEIC, or a kind of one that no decoder here reads.
 	UnsupportedType Reason = "unsupported_type"
 	// TooManyPixels: over MaxPixels, or so deep, layered or many-scanned that decoding it would take too much memory
-	// or time (a 16-bit PNG of 50 MP alone is 400 MB).
+	// or time (a 16-bit PNG of 50 MP alone is 400 MB; an HEIC stops at 25 MP).
 	TooManyPixels Reason = "too_many_pixels"
 	// Broken: the bytes end early or contradict themselves.
 	Broken Reason = "broken"
@@ -179,11 +181,25 @@ func Photo(b []byte) (f *Frame, err error) {
 	if size := img.Bounds().Size(); size.X <= 0 || size.Y <= 0 || size.X*size.Y > MaxPixels {
 		return nil, fail(Broken, "decoded to %d x %d, its header says %d x %d", size.X, size.Y, hd.w, hd.h)
 	}
-	if _, ok := img.(*image.YCbCr); !ok {
+	_, shared := img.(*image.YCbCr)
+	if !shared || hd.media == HEIC {
 		f.pooled[0] = lumaBuffers.take(hd.w * hd.h)
 	}
 	f.Luma = *pixel.FromImage(img, f.pooled[0])
+	if shared && hd.media == HEIC {
+		// The plane lies in the decoder's own memory, all of which it would keep alive.
+		f.Pix, f.Stride = compact(f.pooled[0], &f.Luma), f.Width
+	}
 	return f, nil
+}
+
+// compact copies a plane's rows one after the other.
+func compact(dst []byte, l *pixel.Luma) []byte {
+	dst = slices.Grow(dst[:0], l.Width*l.Height)
+	for y := range l.Height {
+		dst = append(dst, l.Pix[y*l.Stride:][:l.Width]...)
+	}
+	return dst
 }
 
 // Image decodes a photo for people to look at, unturned (except HEIC, see [Frame]). A JPEG whose long side is at least

@@ -110,7 +110,7 @@ func (hd *header) frame(marker byte, body []byte) error {
 		bytesPerSample = 5
 	}
 	if n == 4 {
-		perPixel++ // image/jpeg converts YCCK into a second image
+		perPixel += 5 // image/jpeg gathers the planes into a second image, and the luma comes on top
 	}
 	hd.decoded = int64(float64(hd.w) * float64(hd.h) * perPixel * bytesPerSample)
 	return nil

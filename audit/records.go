@@ -33,7 +33,7 @@ type Records interface {
 // Known is what the records say around one upload at the moment it is judged.
 type Known struct {
 	Delivery  Delivery
-	Others    []JudgedUpload // the delivery's other uploads, oldest first
+	Others    []JudgedUpload // the delivery's other uploads, oldest first; of very many only the latest
 	Sightings []Sighting     // earlier uploads, anywhere, with equal bytes or a similar fingerprint
 }
 

@@ -124,12 +124,11 @@ func (a answer) json(t *testing.T, into any) {
 	}
 }
 
-// do sends a request and fails the test where the status is another.
-func (p *process) do(want int, method, path, token, contentType string, body []byte) answer {
-	p.t.Helper()
+// try sends a request and reads the answer, whatever it is.
+func (p *process) try(method, path, token, contentType string, body []byte) (answer, error) {
 	req, err := http.NewRequest(method, p.url+path, bytes.NewReader(body))
 	if err != nil {
-		p.t.Fatal(err)
+		return answer{}, err
 	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
@@ -139,17 +138,24 @@ func (p *process) do(want int, method, path, token, contentType string, body []b
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		p.t.Fatalf("%s %s: %v", method, path, err)
+		return answer{}, err
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
+	return answer{res.StatusCode, res.Header, b}, err
+}
+
+// do sends a request and fails the test where the status is another.
+func (p *process) do(want int, method, path, token, contentType string, body []byte) answer {
+	p.t.Helper()
+	a, err := p.try(method, path, token, contentType, body)
 	if err != nil {
 		p.t.Fatalf("%s %s: %v", method, path, err)
 	}
-	if res.StatusCode != want {
-		p.t.Fatalf("%s %s: status %d, want %d: %.500s", method, path, res.StatusCode, want, b)
+	if a.status != want {
+		p.t.Fatalf("%s %s: status %d, want %d: %.500s", method, path, a.status, want, a.body)
 	}
-	return answer{res.StatusCode, res.Header, b}
+	return a
 }
 
 // receipt is the answer to an upload.

@@ -105,12 +105,20 @@ func (s session) fillDeliveries(ctx context.Context, ids []string, into map[stri
 	return nil
 }
 
-// setsOf lists the uploads that show each delivery, oldest first, and loads only those
-// that are not loaded yet.
+// setsOf lists the uploads that show each delivery, the latest [othersCap] and oldest of
+// them first, and loads only those that are not loaded yet.
 func (s session) setsOf(ctx context.Context, trackingIDs []string, loaded map[string]audit.JudgedUpload) (map[string][]audit.JudgedUpload, error) {
-	links, err := s.linkedUploads(ctx, trackingIDs)
+	all, err := s.linkedUploads(ctx, trackingIDs)
 	if err != nil {
 		return nil, err
+	}
+	shown := map[string][]link{}
+	for _, l := range all {
+		shown[l.trackingID] = append(shown[l.trackingID], l)
+	}
+	var links []link
+	for _, id := range trackingIDs {
+		links = append(links, latest(shown[id])...)
 	}
 	var missing []string
 	asked := map[string]bool{}

@@ -42,7 +42,7 @@ func (db *DB) AddUpload(ctx context.Context, u audit.Upload, m audit.Measurement
 			}
 		}
 		known := audit.Known{Delivery: delivery}
-		if known.Others, err = s.judgedUploads(ctx, uploadIDs(linked)); err != nil {
+		if known.Others, err = s.judgedUploads(ctx, uploadIDs(latest(linked))); err != nil {
 			return err
 		}
 		row := rowOf(u, stopKey)
@@ -93,6 +93,17 @@ func (s session) lockAround(ctx context.Context, u audit.Upload, m audit.Measure
 	row := rows[u.TrackingID]
 	err = overlay(&d, row.json, struct{}{})
 	return d, row.stopKey, err
+}
+
+// othersCap bounds the other uploads of a delivery that one is judged beside: no
+// instruction asks for nearly as many, and a delivery that is sent hundreds must not
+// cost the square of them.
+const othersCap = 32
+
+// latest are the uploads that came last, at most [othersCap].
+func latest(links []link) []link {
+	links = slices.SortedFunc(slices.Values(links), func(a, b link) int { return cmp.Compare(a.uploadID, b.uploadID) })
+	return links[max(0, len(links)-othersCap):]
 }
 
 // uploadRow is what an upload is found by.

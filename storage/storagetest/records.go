@@ -65,6 +65,7 @@ func TestRecords(t *testing.T, fresh func(t *testing.T) (open func(t *testing.T)
 		{"UploadAlso", testUploadAlso},
 		{"UploadRefusedByJudge", testUploadRefusedByJudge},
 		{"UploadRejudgesOthers", testUploadRejudgesOthers},
+		{"ManyUploads", testManyUploads},
 		{"Evidence", testEvidence},
 		{"SightingsByFingerprint", testSightingsByFingerprint},
 		{"SightingsAtStop", testSightingsAtStop},

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"porchlight/audit"
@@ -210,4 +211,26 @@ func testEvidence(t *testing.T, r Records) {
 	same(t, "a driver's delivery with its evidence", all[0], e)
 	_, err = r.Evidence(t.Context(), "T9")
 	wantCode(t, "Evidence on nothing", err, audit.CodeNotFound)
+}
+
+// testManyUploads sends far more photos for one delivery than any instruction asks for:
+// each is judged beside the latest of them only, and all are kept.
+func testManyUploads(t *testing.T, r Records) {
+	put(t, r, delivery("T1", "D1", "1 Main St"))
+	const sent = 40
+	var known audit.Known
+	for i := range sent {
+		known, _ = add(t, r, upload(fmt.Sprintf("photo %03d", i), "T1", "D1", at(float64(i))), measurement(print(i), 90))
+	}
+	if n := len(known.Others); n < 16 || n >= sent-1 {
+		t.Fatalf("the last of %d photos is judged beside %d others, want a bounded number", sent, n)
+	}
+	if got, want := known.Others[len(known.Others)-1].Upload.PhotoID, photoID(fmt.Sprintf("photo %03d", sent-2)); got != want {
+		t.Errorf("the latest of the others is photo %s, want the one before", got)
+	}
+	e, err := r.Evidence(t.Context(), "T1")
+	wantCode(t, "Evidence", err, "")
+	if len(e.Photos) != sent {
+		t.Errorf("%d photos are on record, want %d", len(e.Photos), sent)
+	}
 }

@@ -104,13 +104,23 @@ func walk(args []string) []string {
 			switch {
 			case err != nil:
 				out = append(out, path)
-			case d.Type().IsRegular() && (slices.Contains(photoExtensions, strings.ToLower(filepath.Ext(path))) || startsAsPhoto(path)):
+			case isFile(path, d) && (slices.Contains(photoExtensions, strings.ToLower(filepath.Ext(path))) || startsAsPhoto(path)):
 				out = append(out, path)
 			}
 			return nil
 		})
 	}
 	return out
+}
+
+// isFile tells whether there is a file, or a link to one. Links to folders are not
+// followed: they may go round in circles.
+func isFile(path string, d fs.DirEntry) bool {
+	if d.Type()&fs.ModeSymlink == 0 {
+		return d.Type().IsRegular()
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 func startsAsPhoto(path string) bool {

@@ -1,14 +1,12 @@
 package s3_test
 
 import (
-	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"io"
 	"net"
-	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,23 +19,12 @@ import (
 	"porchlight/storage/storagetest"
 )
 
-// config is one with a bucket of its own on the real server that the environment
-// names. The bucket goes when the test ends, unless its objects are locked.
+// config is one with a bucket of its own on the real server that the environment names.
 func config(t testing.TB) s3.Config {
 	t.Helper()
-	c := s3.Config{
-		Endpoint: storagetest.Server(t, "PORCHLIGHT_TEST_S3_ENDPOINT"), AccessKey: storagetest.Server(t, "PORCHLIGHT_TEST_S3_ACCESS_KEY"),
-		SecretKey: storagetest.Server(t, "PORCHLIGHT_TEST_S3_SECRET_KEY"), Region: cmp.Or(os.Getenv("PORCHLIGHT_TEST_S3_REGION"), "us-east-1"),
-		Secure: os.Getenv("PORCHLIGHT_TEST_S3_SECURE") == "1", Bucket: "porchlight-" + strings.ToLower(rand.Text()), Prefix: "some/where",
-	}
-	client := admin(t, c)
-	t.Cleanup(func() {
-		for o := range client.ListObjectsIter(context.Background(), c.Bucket, minio.ListObjectsOptions{Recursive: true, WithVersions: true}) {
-			client.RemoveObject(context.Background(), c.Bucket, o.Key, minio.RemoveObjectOptions{VersionID: o.VersionID, GovernanceBypass: true})
-		}
-		client.RemoveBucket(context.Background(), c.Bucket)
-	})
-	return c
+	b := storagetest.S3(t)
+	return s3.Config{Endpoint: b.Endpoint, AccessKey: b.AccessKey, SecretKey: b.SecretKey, Region: b.Region,
+		Secure: b.Secure, Bucket: b.Name, Prefix: "some/where"}
 }
 
 func admin(t testing.TB, c s3.Config) *minio.Client {
@@ -65,34 +52,95 @@ func TestObjects(t *testing.T) {
 	})
 }
 
+// TestRetention holds that a lock's mode and date are set on each put and read back, and
+// that neither Porchlight nor the store's own keys can delete what is locked.
 func TestRetention(t *testing.T) {
-	c := config(t)
-	c.Retention = 540 * 24 * time.Hour
-	s := open(t, c)
-	before := time.Now().Add(c.Retention).Truncate(time.Second)
-	for range 2 { // the second time it is there already
-		if err := s.Put(t.Context(), "photos/aa/one", []byte("bytes"), "image/jpeg"); err != nil {
-			t.Fatalf("Put: %v", err)
-		}
+	for _, mode := range []s3.LockMode{s3.Compliance, s3.Governance} {
+		t.Run(string(mode), func(t *testing.T) {
+			c := config(t)
+			c.Retention, c.LockMode = 540*24*time.Hour, mode
+			s := open(t, c)
+			before := time.Now().Add(c.Retention).Truncate(time.Second)
+			for range 2 { // the second time it is there already
+				if err := s.Put(t.Context(), "photos/aa/one", []byte("bytes"), "image/jpeg"); err != nil {
+					t.Fatalf("Put: %v", err)
+				}
+			}
+			info, err := s.Stat(t.Context(), "photos/aa/one")
+			if err != nil {
+				t.Fatalf("Stat: %v", err)
+			}
+			if got := info.RetainUntil; got.Before(before) || got.After(before.Add(time.Minute)) {
+				t.Errorf("locked until %v, want %v or a little later", got, before)
+			}
+			if got, want := audit.ErrorCode(s.Delete(t.Context(), "photos/aa/one")), audit.CodeImmutable; got != want {
+				t.Errorf("Delete of a locked object: code %q, want %q", got, want)
+			}
+			// The store itself refuses, whatever this program thinks.
+			object, err := admin(t, c).StatObject(t.Context(), c.Bucket, "some/where/photos/aa/one", minio.StatObjectOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := object.Metadata.Get("X-Amz-Object-Lock-Mode"); got != string(mode) {
+				t.Errorf("locked in mode %q, want %q", got, mode)
+			}
+			err = admin(t, c).RemoveObject(t.Context(), c.Bucket, object.Key, minio.RemoveObjectOptions{VersionID: object.VersionID})
+			if err == nil {
+				t.Error("the store deleted a locked object")
+			}
+			versioned(t, c)
+			race(t, s, c)
+		})
 	}
-	info, err := s.Stat(t.Context(), "photos/aa/one")
-	if err != nil {
-		t.Fatalf("Stat: %v", err)
-	}
-	if got := info.RetainUntil; got.Before(before) || got.After(before.Add(time.Minute)) {
-		t.Errorf("locked until %v, want %v or a little later", got, before)
-	}
-	if got, want := audit.ErrorCode(s.Delete(t.Context(), "photos/aa/one")), audit.CodeImmutable; got != want {
-		t.Errorf("Delete of a locked object: code %q, want %q", got, want)
-	}
-	// The store itself refuses, whatever this program thinks.
-	object, err := admin(t, c).StatObject(t.Context(), c.Bucket, "some/where/photos/aa/one", minio.StatObjectOptions{})
+}
+
+// versioned holds that a plain deletion, which a versioned bucket takes, only hides a
+// locked object: its version is still there, byte for byte.
+func versioned(t *testing.T, c s3.Config) {
+	const key = "some/where/photos/aa/one"
+	client := admin(t, c)
+	object, err := client.StatObject(t.Context(), c.Bucket, key, minio.StatObjectOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = admin(t, c).RemoveObject(t.Context(), c.Bucket, object.Key, minio.RemoveObjectOptions{VersionID: object.VersionID})
-	if err == nil {
-		t.Error("the store deleted a locked object")
+	if object.VersionID == "" {
+		t.Fatal("a locked object has no version")
+	}
+	_ = client.RemoveObject(t.Context(), c.Bucket, key, minio.RemoveObjectOptions{}) // some stores refuse even that
+	r, err := client.GetObject(t.Context(), c.Bucket, key, minio.GetObjectOptions{VersionID: object.VersionID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if b, err := io.ReadAll(r); err != nil || string(b) != "bytes" {
+		t.Errorf("the locked version is %q (%v), want what was put", b, err)
+	}
+}
+
+// race puts one locked object sixteen times at once: one put makes it, the others find
+// it, and it has one version. Other bytes under its key are refused.
+func race(t *testing.T, s *s3.Store, c s3.Config) {
+	var wg sync.WaitGroup
+	errs := make([]error, 16)
+	for i := range errs {
+		wg.Go(func() { errs[i] = s.Put(t.Context(), "photos/ra/ce", []byte("the photo"), "image/jpeg") })
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Errorf("Put: %v", err)
+	}
+	if err := s.Put(t.Context(), "photos/ra/ce", []byte("another"), "image/jpeg"); err == nil {
+		t.Error("other bytes under a taken key were acknowledged")
+	}
+	versions := 0
+	for o := range admin(t, c).ListObjectsIter(t.Context(), c.Bucket, minio.ListObjectsOptions{Prefix: "some/where/photos/ra/ce", WithVersions: true}) {
+		if o.Err != nil {
+			t.Fatal(o.Err)
+		}
+		versions++
+	}
+	if versions != 1 {
+		t.Errorf("after the race the object has %d versions, want 1", versions)
 	}
 }
 

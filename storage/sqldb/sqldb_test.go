@@ -2,10 +2,8 @@ package sqldb
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"errors"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,34 +26,6 @@ func mustOpen(t testing.TB, url string) *DB {
 	return db
 }
 
-// postgresURL makes a schema of its own in the server that the environment names.
-func postgresURL(t testing.TB) string {
-	t.Helper()
-	server := storagetest.Server(t, "PORCHLIGHT_TEST_POSTGRES")
-	admin, err := sql.Open("pgx", server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	schema := "t_" + strings.ToLower(rand.Text())
-	if _, err := admin.ExecContext(t.Context(), `CREATE SCHEMA `+schema); err != nil {
-		t.Fatalf("Postgres at PORCHLIGHT_TEST_POSTGRES: %v", err)
-	}
-	t.Cleanup(func() {
-		if _, err := admin.ExecContext(context.Background(), `DROP SCHEMA `+schema+` CASCADE`); err != nil {
-			t.Error(err)
-		}
-		admin.Close()
-	})
-	u, err := url.Parse(server)
-	if err != nil {
-		t.Fatal("PORCHLIGHT_TEST_POSTGRES is no URL")
-	}
-	q := u.Query()
-	q.Set("search_path", schema)
-	u.RawQuery = q.Encode()
-	return u.String()
-}
-
 func TestRecordsOnSQLite(t *testing.T) {
 	storagetest.TestRecords(t, func(t *testing.T) func(t *testing.T) storagetest.Records {
 		path := filepath.Join(t.TempDir(), "a b%20c?", "records.db")
@@ -65,7 +35,7 @@ func TestRecordsOnSQLite(t *testing.T) {
 
 func TestRecordsOnPostgres(t *testing.T) {
 	storagetest.TestRecords(t, func(t *testing.T) func(t *testing.T) storagetest.Records {
-		url := postgresURL(t)
+		url := storagetest.Postgres(t)
 		return func(t *testing.T) storagetest.Records { return mustOpen(t, url) }
 	})
 }
@@ -77,7 +47,7 @@ func both(t *testing.T, test func(t *testing.T, db *DB)) {
 		url  func(t testing.TB) string
 	}{
 		{"SQLite", func(t testing.TB) string { return "sqlite://" + filepath.Join(t.TempDir(), "records.db") }},
-		{"Postgres", postgresURL},
+		{"Postgres", storagetest.Postgres},
 	} {
 		t.Run(on.name, func(t *testing.T) {
 			db := mustOpen(t, on.url(t))

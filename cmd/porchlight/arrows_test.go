@@ -17,9 +17,10 @@ var floors = [][]string{
 	{"audit"},
 	{"audit/rows"},
 	{"audit/dispute", "audit/standing"},
+	{"audit/webhook"},
 	{"storage"},
 	{"storage/sqldb", "storage/dir", "storage/s3", "storage/storagetest"},
-	{"web"},
+	{"web", "server/sender"},
 	{"server"},
 	{"cmd/porchlight", "cmd/porchlight-vision", "cmd/porchlight-wasm"},
 }

@@ -68,8 +68,12 @@ func (db *DB) PutClaims(ctx context.Context, cs []dispute.Claim, at time.Time) (
 			}
 			rows = append(rows, []any{id, c.TrackingID, due, micros(at), kept[id]})
 		}
-		return s.insert(ctx, `INSERT INTO claims (claim_id, tracking_id, due_at, imported_at, json) VALUES`,
+		err = s.insert(ctx, `INSERT INTO claims (claim_id, tracking_id, due_at, imported_at, json) VALUES`,
 			`ON CONFLICT (claim_id) DO UPDATE SET tracking_id = excluded.tracking_id, due_at = excluded.due_at, json = excluded.json`, rows)
+		if err != nil {
+			return err
+		}
+		return s.announce(ctx, claimEvents(changes, ids, changed, at)...)
 	})
 	return changes, err
 }

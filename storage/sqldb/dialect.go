@@ -29,6 +29,8 @@ type dialect interface {
 	mark(n int) string
 	// forUpdate ends a SELECT whose rows stay locked until the transaction ends.
 	forUpdate() string
+	// skipLocked is the same, but passes over rows that somebody else has locked.
+	skipLocked() string
 	// lock waits for every other transaction that holds one of the keys.
 	lock(ctx context.Context, s session, keys []int64) error
 	// appendOnly is the statements that make a table refuse changes.
@@ -47,6 +49,7 @@ func (sqlite) goose() goose.Dialect     { return goose.DialectSQLite3 }
 func (sqlite) snapshot() *sql.TxOptions { return &sql.TxOptions{ReadOnly: true} }
 func (sqlite) mark(int) string          { return "?" }
 func (sqlite) forUpdate() string        { return "" }
+func (sqlite) skipLocked() string       { return "" }
 func (sqlite) transient(error) bool     { return false }
 func (sqlite) explain() string          { return "EXPLAIN QUERY PLAN " }
 
@@ -90,9 +93,10 @@ func (postgres) goose() goose.Dialect { return goose.DialectPostgres }
 func (postgres) snapshot() *sql.TxOptions {
 	return &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead}
 }
-func (postgres) mark(n int) string { return "$" + strconv.Itoa(n) }
-func (postgres) forUpdate() string { return " FOR UPDATE" }
-func (postgres) explain() string   { return "EXPLAIN " }
+func (postgres) mark(n int) string  { return "$" + strconv.Itoa(n) }
+func (postgres) forUpdate() string  { return " FOR UPDATE" }
+func (postgres) skipLocked() string { return " FOR UPDATE SKIP LOCKED" }
+func (postgres) explain() string    { return "EXPLAIN " }
 
 // lockSpace keeps our advisory locks apart from those of other programs in the
 // database: "porc" in the upper half of the key.

@@ -6,6 +6,7 @@ import (
 
 	"porchlight/audit"
 	"porchlight/audit/dispute"
+	"porchlight/audit/webhook"
 )
 
 // AddPacket keeps a packet for good. Errors: [audit.CodeNotFound] without its claim,
@@ -14,7 +15,10 @@ func (db *DB) AddPacket(ctx context.Context, p dispute.FrozenPacket) error {
 	return db.write(ctx, func(s session) error {
 		_, err := s.exec(ctx, `INSERT INTO packets (packet_id, claim_id, issued_at, json) VALUES ($1, $2, $3, $4)`,
 			p.PacketID, p.ClaimID, micros(p.IssuedAt), string(p.JSON))
-		return err
+		if err != nil {
+			return err
+		}
+		return s.announce(ctx, webhook.PacketEvent(p))
 	})
 }
 

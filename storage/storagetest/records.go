@@ -46,6 +46,7 @@ type Records interface {
 	Runs(ctx context.Context, after string, limit int) ([]audit.Run, string, error)
 	Flips(ctx context.Context, runID, after string, limit int) ([]audit.Flip, string, error)
 	Checklist(ctx context.Context, version string) (string, error)
+	Webhooks
 }
 
 // TestRecords holds a store to the contract. fresh makes an empty database and returns
@@ -86,6 +87,14 @@ func TestRecords(t *testing.T, fresh func(t *testing.T) (open func(t *testing.T)
 		{"Remeasured", testRemeasured},
 		{"Cases", testCases},
 		{"CasesKeepTheOriginal", testCasesKeepTheOriginal},
+		{"WebhookEndpoints", testWebhookEndpoints},
+		{"WebhookEvents", testWebhookEvents},
+		{"WebhookEventsAreOfTheirCause", testWebhookEventsAreOfTheirCause},
+		{"WebhookLeases", testWebhookLeases},
+		{"WebhookLeasesAtOnce", testWebhookLeasesAtOnce},
+		{"WebhookOutcomes", testWebhookOutcomes},
+		{"WebhookSweep", testWebhookSweep},
+		{"WebhookMessagePages", testWebhookMessagePages},
 		{"HostileTexts", testHostileTexts},
 		{"Cancelled", testCancelled},
 	} {

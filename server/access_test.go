@@ -48,6 +48,12 @@ var serves = map[string]string{
 	"POST /agent/claims/:claim_id/packets":            "agent admin",
 	"GET /agent/reaudits":                             "agent dispatch admin",
 	"GET /agent/reaudits/:run_id":                     "agent dispatch admin",
+
+	"GET /api/v1/webhooks":                         "admin",
+	"POST /api/v1/webhooks":                        "admin",
+	"DELETE /api/v1/webhooks/:endpoint_id":         "admin",
+	"POST /api/v1/webhooks/:endpoint_id/test":      "admin",
+	"GET /api/v1/webhooks/:endpoint_id/deliveries": "admin",
 }
 
 func TestEveryRouteServesItsRolesAlone(t *testing.T) {
@@ -55,7 +61,7 @@ func TestEveryRouteServesItsRolesAlone(t *testing.T) {
 	s.deliveries(t, "T1")
 	s.addClaim(t, "C1", "T1")
 	photo := s.kept(t, "T1").PhotoID
-	fill := strings.NewReplacer(":tracking_id", "T1", ":photo_id", photo, ":claim_id", "C1", ":packet_file", "none.zip", ":run_id", "none", ":file", "icon.svg")
+	fill := strings.NewReplacer(":tracking_id", "T1", ":photo_id", photo, ":claim_id", "C1", ":packet_file", "none.zip", ":run_id", "none", ":endpoint_id", "none", ":file", "icon.svg")
 	for _, r := range s.engine.Routes() {
 		key := r.Method + " " + r.Path
 		want, ok := serves[key]

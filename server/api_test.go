@@ -64,7 +64,7 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 					t.Errorf("%s %s has no problem for %s", row.method, path, status)
 				}
 			}
-			if !slices.ContainsFunc([]string{"200", "201", "202"}, func(s string) bool { _, ok := op.Responses[s]; return ok }) {
+			if !slices.ContainsFunc([]string{"200", "201", "202", "204"}, func(s string) bool { _, ok := op.Responses[s]; return ok }) {
 				t.Errorf("%s %s has no good answer", row.method, path)
 			}
 			for _, name := range regexp.MustCompile(`\{(\w+)\}`).FindAllStringSubmatch(path, -1) {
@@ -78,7 +78,7 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 					t.Errorf("%s %s describes {%s} %d times", row.method, path, name[1], n)
 				}
 			}
-			if row.method == "POST" && op.RequestBody == nil && !strings.HasSuffix(path, "/packets") {
+			if row.method == "POST" && op.RequestBody == nil && !strings.HasSuffix(path, "/packets") && !strings.HasSuffix(path, "/test") {
 				t.Errorf("POST %s has no body", path)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"porchlight/audit"
 	"porchlight/audit/dispute"
@@ -75,6 +76,7 @@ type Records interface {
 	Claims
 	Tokens
 	Reaudits
+	Webhooks
 	// Ping tells whether the records answer.
 	Ping(ctx context.Context) error
 }
@@ -155,6 +157,11 @@ type Config struct {
 	Sessions scs.Store
 	// Secure marks cookies for HTTPS alone. Only a server on a loopback address may go without.
 	Secure bool
+	// WebhookPrivate lets webhook endpoints be on private and loopback addresses, and
+	// without https.
+	WebhookPrivate bool
+	// Collectors are figures of others that /metrics shows too.
+	Collectors []prometheus.Collector
 	// Version is the program's, for the OpenAPI document.
 	Version string
 }

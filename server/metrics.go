@@ -29,7 +29,7 @@ type metrics struct {
 	panics   prometheus.Counter
 }
 
-func newMetrics() *metrics {
+func newMetrics(others ...prometheus.Collector) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -60,6 +60,7 @@ func newMetrics() *metrics {
 	}
 	m.registry.MustRegister(m.requests, m.uploads, m.seconds, m.verdicts, m.reasons, m.rows, m.inFlight, m.packets, m.panics,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(others...)
 	return m
 }
 

@@ -170,6 +170,30 @@ var reauditDoc = operation{
 	id: "get-reaudit", tag: "reaudits", summary: "A re-audit with the verdicts it changed", errors: []int{404, 422},
 }
 
+var webhooksDoc = operation{id: "list-webhooks", tag: "webhooks", summary: "Webhook endpoints, oldest first, without their secrets"}
+
+var addWebhookDoc = operation{
+	id: "add-webhook", tag: "webhooks", summary: "Add a webhook endpoint", status: 201,
+	text: "It is told of events from now on. Messages follow the Standard Webhooks specification: webhook-id, webhook-timestamp and " +
+		"webhook-signature, the HMAC-SHA256 of id, timestamp and body by the secret, which this answer alone shows. " +
+		"They are sent at least once, and again for about a day until the answer's status is 200 to 299; 410 disables the endpoint.",
+	errors: []int{409, 413, 415, 422},
+}
+
+var removeWebhookDoc = operation{
+	id: "remove-webhook", tag: "webhooks", summary: "Remove a webhook endpoint with its messages", status: 204, errors: []int{404},
+}
+
+var testWebhookDoc = operation{
+	id: "test-webhook", tag: "webhooks", summary: "Send a ping to a webhook endpoint", status: 202,
+	text: "The ping goes the way of every message; the endpoint's deliveries tell what came of it.", errors: []int{404, 409},
+}
+
+var webhookMessagesDoc = operation{
+	id: "list-webhook-deliveries", tag: "webhooks", summary: "A webhook endpoint's messages, newest first",
+	text: "Delivered messages are forgotten after seven days; those that were given up stay.", errors: []int{404, 422},
+}
+
 func anys[T ~string](in []T) []any {
 	out := make([]any, len(in))
 	for i, v := range in {

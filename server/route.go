@@ -87,6 +87,12 @@ func (s *Server) apiRoutes() []route {
 		{method: "POST", path: v1 + "/reaudits", roles: admins, doc: &startReauditDoc, enlist: typed(s.startReaudit)},
 		{method: "GET", path: v1 + "/reaudits", roles: operations, doc: &reauditsDoc, enlist: typed(s.reaudits)},
 		{method: "GET", path: v1 + "/reaudits/{run_id}", roles: operations, doc: &reauditDoc, enlist: typed(s.reauditRun)},
+
+		{method: "GET", path: v1 + "/webhooks", roles: admins, doc: &webhooksDoc, enlist: typed(s.webhooks)},
+		{method: "POST", path: v1 + "/webhooks", roles: admins, doc: &addWebhookDoc, enlist: typed(s.addWebhook)},
+		{method: "DELETE", path: v1 + "/webhooks/{endpoint_id}", roles: admins, doc: &removeWebhookDoc, enlist: typed(s.removeWebhook)},
+		{method: "POST", path: v1 + "/webhooks/{endpoint_id}/test", roles: admins, doc: &testWebhookDoc, enlist: typed(s.testWebhook)},
+		{method: "GET", path: v1 + "/webhooks/{endpoint_id}/deliveries", roles: admins, doc: &webhookMessagesDoc, enlist: typed(s.webhookMessages)},
 	}
 }
 

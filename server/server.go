@@ -47,6 +47,8 @@ type Server struct {
 	judging    chan struct{} // a place for each photo decoded
 	reauditing chan struct{} // one place
 
+	webhookPrivate bool // endpoints may be on private addresses
+
 	life       context.Context // ends when the server does
 	end        context.CancelFunc
 	background sync.WaitGroup
@@ -67,8 +69,8 @@ func New(c Config) (*Server, error) {
 	limits := c.Limits.withDefaults()
 	s := &Server{
 		audit: c.Audit, dispute: c.Dispute, records: c.Records, objects: c.Objects, pages: c.Pages,
-		log: c.Log, now: c.Now, newID: c.NewID, limits: limits, secure: c.Secure,
-		metrics: newMetrics(), sessions: newSessions(c, limits), crossOrigin: http.NewCrossOriginProtection(),
+		log: c.Log, now: c.Now, newID: c.NewID, limits: limits, secure: c.Secure, webhookPrivate: c.WebhookPrivate,
+		metrics: newMetrics(c.Collectors...), sessions: newSessions(c, limits), crossOrigin: http.NewCrossOriginProtection(),
 		uploads: make(chan struct{}, limits.Uploads), judging: make(chan struct{}, limits.Judging), reauditing: make(chan struct{}, 1),
 	}
 	s.life, s.end = context.WithCancel(context.Background())

@@ -9,6 +9,7 @@
 //	porchlight packet CLAIM -o FILE   issue a dispute packet
 //	porchlight verify FILE            check a packet without a server
 //	porchlight token create           make a token for a driver, an agent, dispatch or an admin
+//	porchlight webhook add URL        tell another program what happens
 //	porchlight demo                   a running example with a drawn route
 //
 // Settings are flags; each can also be given as an environment variable
@@ -75,6 +76,6 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	root.PersistentFlags().String("config", "", "YAML file with settings, one `key: value` a line, keys as the flags' names")
-	root.AddCommand(auditCommand(), checklistCommand(), serveCommand(), importCommand(), packetCommand(), verifyCommand(), tokenCommand(), demoCommand())
+	root.AddCommand(auditCommand(), checklistCommand(), serveCommand(), importCommand(), packetCommand(), verifyCommand(), tokenCommand(), webhookCommand(), demoCommand())
 	return root
 }

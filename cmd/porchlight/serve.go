@@ -8,11 +8,14 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"porchlight/server"
+	"porchlight/server/sender"
 	"porchlight/web"
 )
 
@@ -22,6 +25,7 @@ type serveSettings struct {
 	listen, logFormat, logLevel string
 	uploads, judging            int
 	secure, healthy             bool
+	webhookPrivate              bool
 }
 
 func serveCommand() *cobra.Command {
@@ -50,6 +54,7 @@ Make tokens with "porchlight token create" and sign in at /signin. The API is de
 	f.IntVar(&s.uploads, "uploads", 0, "photos held in memory at once; past them the answer is 503 with Retry-After; default four times --judging")
 	f.IntVar(&s.judging, "judging", 0, "photos decoded at once; default 8")
 	f.BoolVar(&s.secure, "secure", false, "mark cookies for HTTPS alone; set it wherever a proxy in front speaks HTTPS")
+	webhookFlag(f, &s.webhookPrivate)
 	f.BoolVar(&s.healthy, "healthy", false, "only ask the service at --listen whether it is ready (exit status 0), for container health checks")
 	setting("listen", "log-format", "log-level", "uploads", "judging", "secure")
 	return cmd
@@ -71,9 +76,11 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 	if err != nil {
 		return err
 	}
+	webhooks := sender.New(sender.Config{Outbox: st.db, AllowPrivate: s.webhookPrivate, UserAgent: "Porchlight/" + version, Log: log})
 	srv, err := server.New(server.Config{
 		Audit: st.audit, Dispute: st.dispute, Records: st.db, Objects: st.objects, Pages: pages, Log: log, NewID: newID,
 		Limits: server.Limits{Uploads: s.uploads, Judging: s.judging}, Secure: s.secure, Version: version,
+		WebhookPrivate: s.webhookPrivate, Collectors: []prometheus.Collector{webhooks},
 	})
 	if err != nil {
 		return err
@@ -85,6 +92,8 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 	log.Info("listening", "address", "http://"+listener.Addr().String(), "checklist", st.audit.Checklist().Version, "version", version)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	var sending sync.WaitGroup
+	sending.Go(func() { webhooks.Run(ctx) })
 	if ready != nil {
 		go func() {
 			if err := ready(st, listener.Addr()); err != nil {
@@ -93,7 +102,10 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 		}()
 	}
 	err = srv.Serve(ctx, listener)
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+	cause := context.Cause(ctx)
+	cancel(nil) // where the server ended by itself
+	sending.Wait()
+	if cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}
 	return err

@@ -11,6 +11,7 @@
 # What it sets for the command:
 #   PORCHLIGHT_TEST_POSTGRES                            a postgres:// URL
 #   PORCHLIGHT_TEST_S3_ENDPOINT _ACCESS_KEY _SECRET_KEY _REGION _SECURE
+#   PORCHLIGHT_TEST_VERSITYGW, _POSTGRES_BIN            the programs, for tests that kill servers of their own
 #   PORCHLIGHT_TEST_REQUIRE=1                           a test that would skip for want of a server fails
 #
 # What it reads: PORCHLIGHT_CACHE, where the S3 server's binary is kept
@@ -194,6 +195,7 @@ start_postgres() {
 
 start_s3
 start_postgres
+export PORCHLIGHT_TEST_VERSITYGW=$versitygw PORCHLIGHT_TEST_POSTGRES_BIN=${pg_ctl%/*}
 export PORCHLIGHT_TEST_REQUIRE=1
 say "S3 at $PORCHLIGHT_TEST_S3_ENDPOINT, Postgres at ${PORCHLIGHT_TEST_POSTGRES##*@}"
 

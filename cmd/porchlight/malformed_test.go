@@ -38,10 +38,9 @@ func TestMalformedUploads(t *testing.T) {
 	} else {
 		t.Log("PORCHLIGHT_PHOTOS is not set: only damage drawn here is sent")
 	}
-	data := t.TempDir()
-	p := startServer(t, data, "--judging", "2", "--log-level", "error")
-	out, _ := run(t, 0, "token", "create", "--data", data, "--role", "admin")
-	token := strings.TrimSpace(out)
+	at := []string{"--data", t.TempDir()}
+	p := startServer(t, append(at, "--judging", "2", "--log-level", "error")...)
+	token := newToken(t, at, "--role", "admin")
 	var rows bytes.Buffer
 	rows.WriteString("tracking_id,address\n")
 	for i := range len(files) {

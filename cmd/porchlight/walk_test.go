@@ -14,11 +14,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"porchlight/fixtures"
+	"porchlight/storage/storagetest"
 )
 
 // asProgram makes a child of the test binary be the program itself: a real process
@@ -57,10 +59,33 @@ func run(t *testing.T, wantExit int, args ...string) (stdout, stderr string) {
 	return out.String(), errs.String()
 }
 
+// sites are the stores that a service can stand on, as the flags that choose them.
+var sites = map[string]func(t *testing.T) []string{
+	"SQLite and a folder": func(*testing.T) []string { return nil },
+	"Postgres and S3": func(t *testing.T) []string {
+		b := storagetest.S3(t)
+		scheme := "http://"
+		if b.Secure {
+			scheme = "https://"
+		}
+		t.Setenv("AWS_ENDPOINT_URL", scheme+b.Endpoint)
+		t.Setenv("AWS_REGION", b.Region)
+		t.Setenv("AWS_ACCESS_KEY_ID", b.AccessKey)
+		t.Setenv("AWS_SECRET_ACCESS_KEY", b.SecretKey)
+		return []string{"--database", storagetest.Postgres(t), "--objects", "s3://" + b.Name}
+	},
+}
+
+// newToken makes a token with the command for it.
+func newToken(t *testing.T, at []string, args ...string) string {
+	t.Helper()
+	out, _ := run(t, 0, slices.Concat([]string{"token", "create"}, at, args)...)
+	return strings.TrimSpace(out)
+}
+
 // process is a running `porchlight serve`.
 type process struct {
 	t    *testing.T
-	data string
 	args []string
 	url  string
 	cmd  *exec.Cmd
@@ -68,25 +93,23 @@ type process struct {
 }
 
 // startServer starts the real server process on its own port.
-func startServer(t *testing.T, data string, args ...string) *process {
+func startServer(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, data: data, args: args}
+	p := &process{t: t, args: args}
 	p.start()
 	t.Cleanup(func() { p.kill() })
 	return p
 }
 
+// start starts the process, again at the address that it had before.
 func (p *process) start() {
 	p.t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		p.t.Fatal(err)
+	if p.url == "" {
+		p.url = "http://" + freeAddress(p.t)
 	}
-	address := l.Addr().String()
-	l.Close()
-	p.url = "http://" + address
+	address := strings.TrimPrefix(p.url, "http://")
 	p.log = new(bytes.Buffer)
-	p.cmd = program(append([]string{"serve", "--data", p.data, "--listen", address}, p.args...)...)
+	p.cmd = program(append([]string{"serve", "--listen", address}, p.args...)...)
 	p.cmd.Stderr = p.log
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
@@ -102,6 +125,17 @@ func (p *process) start() {
 		time.Sleep(100 * time.Millisecond)
 	}
 	p.t.Fatalf("the server is not ready:\n%s", p.log)
+}
+
+// freeAddress is a loopback address that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 // kill ends the process as a power cut would.
@@ -216,16 +250,21 @@ T4,D2,12 Oak Ave,47.6300,-122.3400,house,front_door,,,2026-11-20T18:09:00Z,,deli
 `
 
 // TestWalk goes the whole way with the real server process: import, upload, verdicts,
-// claim, packet, a changed limit, a re-audit, and a kill -9 after each step.
+// claim, packet, a changed limit, a re-audit, and a kill -9 after each step; on the
+// embedded stores and on Postgres with S3.
 func TestWalk(t *testing.T) {
+	for name, stores := range sites {
+		t.Run(name, func(t *testing.T) { walkOn(t, stores(t)) })
+	}
+}
+
+func walkOn(t *testing.T, stores []string) {
 	dir := t.TempDir()
 	data := filepath.Join(dir, "data")
-	token := func(args ...string) string {
-		out, _ := run(t, 0, append([]string{"token", "create", "--data", data}, args...)...)
-		return strings.TrimSpace(out)
-	}
+	at := append([]string{"--data", data}, stores...)
+	token := func(args ...string) string { return newToken(t, at, args...) }
 	driver, agent, dispatch := token("--role", "driver", "--driver", "D1"), token("--role", "agent"), token("--role", "dispatch")
-	p := startServer(t, data)
+	p := startServer(t, at...)
 	restart := func() { p.kill(); p.start() }
 
 	// Import: three good rows in, one bad one listed with its line; again: nothing changes.
@@ -337,7 +376,7 @@ func TestWalk(t *testing.T) {
 	if err := os.WriteFile(strict, []byte(guide), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, _ := run(t, 0, "audit", "--reaudit", "--data", data, "--checklist", strict, "--dry-run")
+	out, _ := run(t, 0, slices.Concat([]string{"audit", "--reaudit"}, at, []string{"--checklist", strict, "--dry-run"})...)
 	if !strings.Contains(out, "accept -> retake") || !strings.Contains(out, good.PhotoID[:12]) {
 		t.Errorf("the dry run does not list the flipped verdict of photo %s:\n%s", good.PhotoID[:12], out)
 	}
@@ -346,7 +385,7 @@ func TestWalk(t *testing.T) {
 		return len(reports.Items)
 	}
 	before := count()
-	out, _ = run(t, 0, "audit", "--reaudit", "--data", data, "--checklist", strict)
+	out, _ = run(t, 0, slices.Concat([]string{"audit", "--reaudit"}, at, []string{"--checklist", strict})...)
 	if !strings.Contains(out, "accept -> retake") {
 		t.Errorf("the re-audit does not list the flipped verdict:\n%s", out)
 	}
@@ -360,7 +399,7 @@ func TestWalk(t *testing.T) {
 	if n := strings.Count(out, "->"); n == 0 || strings.Contains(out, "retake -> accept") {
 		t.Errorf("a tighter limit flipped %d verdicts:\n%s", n, out)
 	}
-	out, _ = run(t, 0, "audit", "--reaudit", "--data", data, "--driver", "D2")
+	out, _ = run(t, 0, slices.Concat([]string{"audit", "--reaudit"}, at, []string{"--driver", "D2"})...)
 	if !strings.HasPrefix(out, "0 photos") {
 		t.Errorf("D2 has no photos, the re-audit says %q", out)
 	}

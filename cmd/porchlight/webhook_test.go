@@ -50,7 +50,7 @@ func TestWebhookSurvivesKill(t *testing.T) {
 	admin = strings.TrimSpace(admin)
 
 	status <- 500
-	p := startServer(t, data, "--webhook-allow-private")
+	p := startServer(t, "--data", data, "--webhook-allow-private")
 	p.do(200, "POST", "/api/v1/claims", admin, "application/json", []byte(`{"claim_id":"C1","tracking_id":"T1"}`))
 	first := next()
 	if !strings.Contains(first.body, `"claim_id":"C1"`) || !strings.HasPrefix(first.signature, "v1,") {

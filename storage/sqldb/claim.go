@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 	"porchlight/audit/dispute"
 )
 
@@ -68,8 +69,12 @@ func (db *DB) PutClaims(ctx context.Context, cs []dispute.Claim, at time.Time) (
 			}
 			rows = append(rows, []any{id, c.TrackingID, due, micros(at), kept[id]})
 		}
-		return s.insert(ctx, `INSERT INTO claims (claim_id, tracking_id, due_at, imported_at, json) VALUES`,
+		err = s.insert(ctx, `INSERT INTO claims (claim_id, tracking_id, due_at, imported_at, json) VALUES`,
 			`ON CONFLICT (claim_id) DO UPDATE SET tracking_id = excluded.tracking_id, due_at = excluded.due_at, json = excluded.json`, rows)
+		if err != nil {
+			return err
+		}
+		return s.logRows(ctx, custody.ClaimChanged, custody.Claim, ids, changes, func(id string) string { return kept[id] })
 	})
 	return changes, err
 }

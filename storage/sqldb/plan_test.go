@@ -52,6 +52,9 @@ func TestPlansUseIndexes(t *testing.T) {
 			{"a driver's chunk", queryMatchingDriver, []any{"a", 0, 1, 10, "D1"}},
 			{"runs", queryRuns, []any{0, "R1", 10}},
 			{"flips", queryFlips, []any{"R1", "a", 10}},
+			{"custody head", queryCustodyHead, nil},
+			{"custody", queryCustodyPage, []any{0, 10}},
+			{"custody of a subject", queryCustodySubject, []any{0, "photo", "p", 10}},
 		} {
 			plan, err := collect(t.Context(), s, scanPlan(db), db.dialect.explain()+q.query, q.args...)
 			if err != nil {

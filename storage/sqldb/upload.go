@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 )
 
 // AddUpload stores an upload with its measurement and the reports that judge makes of
@@ -58,7 +59,11 @@ func (db *DB) AddUpload(ctx context.Context, u audit.Upload, m audit.Measurement
 		}
 		r, created = reports[0], true
 		r.Measurement = &m
-		return s.saveUpload(ctx, u, row, m, known.Sightings, reports)
+		if err := s.saveUpload(ctx, u, row, m, known.Sightings, reports); err != nil {
+			return err
+		}
+		return s.log(ctx, custody.Entry{Action: custody.PhotoUploaded, Subject: custody.Subject{Kind: custody.Photo, ID: u.PhotoID},
+			Detail: custody.Details(map[string]string{"upload_id": u.UploadID, "tracking_id": u.TrackingID, "verdict": string(r.Verdict)})})
 	})
 	if err != nil {
 		return audit.Upload{}, audit.Report{}, false, err

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 	"porchlight/audit/dispute"
 	"porchlight/audit/exif"
 	"porchlight/audit/geo"
@@ -46,6 +48,11 @@ type Records interface {
 	Runs(ctx context.Context, after string, limit int) ([]audit.Run, string, error)
 	Flips(ctx context.Context, runID, after string, limit int) ([]audit.Flip, string, error)
 	Checklist(ctx context.Context, version string) (string, error)
+	custody.Appender
+	CustodyHead(ctx context.Context) (custody.Head, error)
+	Custody(ctx context.Context, of custody.Subject, after string, limit int) ([]custody.Entry, string, error)
+	CustodyEntries(ctx context.Context) iter.Seq2[custody.Entry, error]
+	PacketHeads(ctx context.Context) ([]custody.Head, error)
 }
 
 // TestRecords holds a store to the contract. fresh makes an empty database and returns
@@ -86,6 +93,10 @@ func TestRecords(t *testing.T, fresh func(t *testing.T) (open func(t *testing.T)
 		{"Remeasured", testRemeasured},
 		{"Cases", testCases},
 		{"CasesKeepTheOriginal", testCasesKeepTheOriginal},
+		{"CustodyOfChanges", testCustodyOfChanges},
+		{"CustodyAtOnce", testCustodyAtOnce},
+		{"CustodyPages", testCustodyPages},
+		{"PacketHeads", testPacketHeads},
 		{"HostileTexts", testHostileTexts},
 		{"Cancelled", testCancelled},
 	} {

@@ -75,6 +75,7 @@ type Records interface {
 	Claims
 	Tokens
 	Reaudits
+	Custody
 	// Ping tells whether the records answer.
 	Ping(ctx context.Context) error
 }

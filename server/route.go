@@ -87,6 +87,8 @@ func (s *Server) apiRoutes() []route {
 		{method: "POST", path: v1 + "/reaudits", roles: admins, doc: &startReauditDoc, enlist: typed(s.startReaudit)},
 		{method: "GET", path: v1 + "/reaudits", roles: operations, doc: &reauditsDoc, enlist: typed(s.reaudits)},
 		{method: "GET", path: v1 + "/reaudits/{run_id}", roles: operations, doc: &reauditDoc, enlist: typed(s.reauditRun)},
+
+		{method: "GET", path: v1 + "/custody", roles: admins, doc: &custodyDoc, enlist: typed(s.custodyLog)},
 	}
 }
 

@@ -102,6 +102,7 @@ func apiConfig(version string) huma.Config {
 		{Name: "photos", Description: "Photos, exactly as received, and the reports on them"},
 		{Name: "claims", Description: "Claims and the packets that answer them"},
 		{Name: "reaudits", Description: "Judging stored photos again"},
+		{Name: "custody", Description: "Who uploaded, looked at, exported or changed what"},
 	}
 	return c
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 )
 
 // NewToken makes a credential. The secret is shown once and never kept; the token that
@@ -72,6 +73,7 @@ func (s *Server) guard(c *gin.Context) {
 			s.fail(c, audit.Errorf(audit.CodeForbidden, "The role %s may not do this", x.principal.Role))
 			return
 		}
+		c.Request = c.Request.WithContext(custody.WithActor(c.Request.Context(), actorOf(x.principal)))
 	}
 	c.Next()
 }

@@ -34,6 +34,7 @@ var serves = map[string]string{
 	"POST /api/v1/reaudits":                           "admin",
 	"GET /api/v1/reaudits":                            "dispatch admin",
 	"GET /api/v1/reaudits/:run_id":                    "dispatch admin",
+	"GET /api/v1/custody":                             "admin",
 	"GET /":                                           "anyone",
 	"GET /signin":                                     "anyone",
 	"POST /signin":                                    "anyone",

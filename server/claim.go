@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 	"porchlight/audit/dispute"
 )
 
@@ -64,6 +65,9 @@ type ClaimOnRecord struct {
 func (s *Server) claim(ctx context.Context, in *ClaimPath) (*body[ClaimOnRecord], error) {
 	file, packets, err := s.caseOf(ctx, in.ClaimID)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.custody.log(ctx, custody.ClaimViewed, custody.Claim, file.Claim.ClaimID); err != nil {
 		return nil, err
 	}
 	if file.Evidence.Photos == nil {
@@ -135,6 +139,9 @@ func (s *Server) packetFile(c *gin.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := s.custody.log(ctx, custody.PacketExported, custody.Packet, id); err != nil {
+			return err
+		}
 		attach(c, name)
 		c.Header("Content-Length", strconv.Itoa(len(p.JSON)))
 		c.Data(http.StatusOK, "application/json", p.JSON)
@@ -151,18 +158,24 @@ func (s *Server) packetFile(c *gin.Context) error {
 	}
 	// The ZIP's first byte comes once all originals are known to be whole: until then an
 	// error can still be answered as one.
-	return lost(s.dispute.WriteZIP(ctx, &attachment{c: c, name: name}, id))
+	return lost(s.dispute.WriteZIP(ctx, &attachment{c: c, name: name, log: func() error {
+		return s.custody.log(ctx, custody.PacketExported, custody.Packet, id)
+	}}, id))
 }
 
-// attachment sets the headers of a download at its first byte.
+// attachment logs a download and sets its headers at its first byte.
 type attachment struct {
 	c     *gin.Context
 	name  string
+	log   func() error
 	begun bool
 }
 
 func (a *attachment) Write(p []byte) (int, error) {
 	if !a.begun {
+		if err := a.log(); err != nil {
+			return 0, err
+		}
 		a.begun = true
 		attach(a.c, a.name)
 		a.c.Header("Content-Type", "application/zip")

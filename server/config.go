@@ -77,6 +77,7 @@ type Records interface {
 	Tokens
 	Reaudits
 	Webhooks
+	Custody
 	// Ping tells whether the records answer.
 	Ping(ctx context.Context) error
 }

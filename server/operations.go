@@ -194,6 +194,13 @@ var webhookMessagesDoc = operation{
 	text: "Delivered messages are forgotten after seven days; those that were given up stay.", errors: []int{404, 422},
 }
 
+var custodyDoc = operation{
+	id: "list-custody", tag: "custody", summary: "The custody log: who uploaded, looked at, exported or changed what",
+	text: "In the order of its hash chain, oldest first. Each entry carries the hash of the one before it and its own, so that a removed " +
+		"or altered row is found: `porchlight verify --custody`. Previews of one photo that one actor looks at within ten minutes share an entry.",
+	errors: []int{422},
+}
+
 func anys[T ~string](in []T) []any {
 	out := make([]any, len(in))
 	for i, v := range in {

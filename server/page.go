@@ -132,6 +132,9 @@ func (s *Server) signIn(c *gin.Context) error {
 		exchangeOf(c.Request.Context()).code = audit.ErrorCode(err)
 		return s.render(c, status, web.SignIn{Base: s.base(c), Next: next, Message: audit.ErrorMessage(err)})
 	}
+	if err := s.custody.signedIn(c.Request.Context(), p); err != nil {
+		return err
+	}
 	if err := s.beginSession(c, hash); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 	"porchlight/audit/dispute"
 	"porchlight/web"
 )
@@ -49,6 +50,9 @@ func (s *Server) showClaim(c *gin.Context, message string) error {
 	}
 	draft, err := s.draft(ctx, file.Claim.ClaimID)
 	if err != nil {
+		return err
+	}
+	if err := s.custody.log(ctx, custody.ClaimViewed, custody.Claim, file.Claim.ClaimID); err != nil {
 		return err
 	}
 	file.Recommendation = draft.Recommendation

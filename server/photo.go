@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 	"porchlight/audit/pixel/decode"
 )
 
@@ -70,6 +71,9 @@ func (s *Server) original(c *gin.Context) error {
 	if err != nil {
 		return lost(err)
 	}
+	if err := s.custody.log(c.Request.Context(), custody.PhotoExported, custody.Photo, u.PhotoID); err != nil {
+		return err
+	}
 	c.Header("Content-Disposition", fmt.Sprintf("inline; filename=%q", u.PhotoID[:16]+extension(u.MediaType)))
 	return sendPhoto(c, u.MediaType, b)
 }
@@ -115,6 +119,9 @@ func (s *Server) preview(c *gin.Context) error {
 	jpeg, err := renderPreview(b, first.Measurement, side)
 	if err != nil {
 		return audit.Errorf(audit.CodeUndecodable, "The photo does not decode, so that there is no preview; the original is kept", err)
+	}
+	if err := s.custody.look(ctx, first.Upload.PhotoID); err != nil {
+		return err
 	}
 	return sendPhoto(c, "image/jpeg", jpeg)
 }

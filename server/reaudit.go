@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 )
 
 // ReauditIn says which uploads are judged again.
@@ -93,7 +94,7 @@ func (s *Server) reaudit(ctx context.Context, o audit.ReauditOptions) (audit.Run
 	}
 	s.background.Go(func() {
 		defer func() { <-s.reauditing }()
-		run, err := s.audit.Reaudit(s.life, o)
+		run, err := s.audit.Reaudit(custody.WithActor(s.life, custody.ActorOf(ctx)), o)
 		if err != nil {
 			s.log.Error("re-audit failed", "run_id", run.RunID, "done", run.Done, "cause", err)
 		}

@@ -93,6 +93,7 @@ func (s *Server) apiRoutes() []route {
 		{method: "DELETE", path: v1 + "/webhooks/{endpoint_id}", roles: admins, doc: &removeWebhookDoc, enlist: typed(s.removeWebhook)},
 		{method: "POST", path: v1 + "/webhooks/{endpoint_id}/test", roles: admins, doc: &testWebhookDoc, enlist: typed(s.testWebhook)},
 		{method: "GET", path: v1 + "/webhooks/{endpoint_id}/deliveries", roles: admins, doc: &webhookMessagesDoc, enlist: typed(s.webhookMessages)},
+		{method: "GET", path: v1 + "/custody", roles: admins, doc: &custodyDoc, enlist: typed(s.custodyLog)},
 	}
 }
 

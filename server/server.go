@@ -42,6 +42,7 @@ type Server struct {
 	metrics     *metrics
 	sessions    *scs.SessionManager
 	crossOrigin *http.CrossOriginProtection
+	custody     *disclosures
 
 	uploads    chan struct{} // a place for each photo held
 	judging    chan struct{} // a place for each photo decoded
@@ -71,6 +72,7 @@ func New(c Config) (*Server, error) {
 		audit: c.Audit, dispute: c.Dispute, records: c.Records, objects: c.Objects, pages: c.Pages,
 		log: c.Log, now: c.Now, newID: c.NewID, limits: limits, secure: c.Secure, webhookPrivate: c.WebhookPrivate,
 		metrics: newMetrics(c.Collectors...), sessions: newSessions(c, limits), crossOrigin: http.NewCrossOriginProtection(),
+		custody: newDisclosures(c.Records, c.Now),
 		uploads: make(chan struct{}, limits.Uploads), judging: make(chan struct{}, limits.Judging), reauditing: make(chan struct{}, 1),
 	}
 	s.life, s.end = context.WithCancel(context.Background())

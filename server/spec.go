@@ -103,6 +103,7 @@ func apiConfig(version string) huma.Config {
 		{Name: "claims", Description: "Claims and the packets that answer them"},
 		{Name: "reaudits", Description: "Judging stored photos again"},
 		{Name: "webhooks", Description: "Telling other programs what happened"},
+		{Name: "custody", Description: "Who uploaded, looked at, exported or changed what"},
 	}
 	return c
 }

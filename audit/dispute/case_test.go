@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 	"porchlight/audit/exif"
 	"porchlight/audit/geo"
 	"porchlight/audit/pixel"
@@ -65,6 +66,10 @@ func (r records) Evidence(_ context.Context, id string) (Evidence, error) {
 
 func (r records) Packet(_ context.Context, id string) (FrozenPacket, error) {
 	return find(r.packets, id)
+}
+
+func (r records) CustodyHead(context.Context) (custody.Head, error) {
+	return custody.Seal(custody.Head{Seq: 41, Hash: custody.Genesis}, custody.Entry{At: *at("2026-03-07T10:00:00Z"), Actor: "token:1"}).Head(), nil
 }
 
 func (r records) AddPacket(_ context.Context, p FrozenPacket) error {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 )
 
 // PacketFormat names the layout of a packet's JSON. Fields may be added under the same name.
@@ -78,6 +79,10 @@ type Integrity struct {
 	Checklists   []string   `json:"checklists"`   // versions that judged the photos
 	Measurements []string   `json:"measurements"` // versions of the measuring code
 	Rules        string     `json:"rules"`        // version that the recommendation was made by
+	// Custody is the custody log's last entry when the packet was issued: the log can then
+	// not be cut off or written anew before it without that being seen. Absent where the
+	// log was empty, and in packets older than it.
+	Custody *custody.Head `json:"custody,omitempty"`
 }
 
 // Original is a photo's bytes as they were read when the packet was issued.

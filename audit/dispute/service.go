@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 )
 
 // Records keeps claims, what is on record about deliveries, and packets.
@@ -22,6 +23,9 @@ type Records interface {
 	AddPacket(ctx context.Context, p FrozenPacket) error
 	// Packet finds a packet. Errors: [audit.CodeNotFound], [audit.CodeUnavailable].
 	Packet(ctx context.Context, packetID string) (FrozenPacket, error)
+	// CustodyHead is the custody log's last entry, the zero head where it has none.
+	// Errors: [audit.CodeUnavailable].
+	CustodyHead(ctx context.Context) (custody.Head, error)
 }
 
 // Config is what a [Service] works with.
@@ -107,6 +111,13 @@ func (s *Service) Issue(ctx context.Context, claimID string) (Packet, error) {
 		if packet.Driver, err = s.DriverRecord(ctx, driver, at); err != nil {
 			return Packet{}, err
 		}
+	}
+	head, err := s.Records.CustodyHead(ctx)
+	if err != nil {
+		return Packet{}, err
+	}
+	if head.Seq > 0 {
+		packet.Integrity.Custody = &head
 	}
 	b, err := packet.encode()
 	if err != nil {

@@ -15,7 +15,7 @@ var floors = [][]string{
 	{"audit/pixel", "audit/exif", "audit/geo", "audit/vision"},
 	{"audit/pixel/decode"},
 	{"audit"},
-	{"audit/rows"},
+	{"audit/rows", "audit/custody"},
 	{"audit/dispute", "audit/standing"},
 	{"audit/webhook"},
 	{"storage"},

@@ -8,6 +8,7 @@
 //	porchlight import KIND FILE       import deliveries or claims
 //	porchlight packet CLAIM -o FILE   issue a dispute packet
 //	porchlight verify FILE            check a packet without a server
+//	porchlight verify --custody       check the custody log for removed and altered rows
 //	porchlight token create           make a token for a driver, an agent, dispatch or an admin
 //	porchlight webhook add URL        tell another program what happens
 //	porchlight demo                   a running example with a drawn route
@@ -32,6 +33,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 )
 
 // version is set by the build.
@@ -72,6 +74,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			cmd.SetContext(custody.WithActor(cmd.Context(), operator()))
 			return settle(cmd.Flags(), os.LookupEnv)
 		},
 	}

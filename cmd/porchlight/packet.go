@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"porchlight/audit/custody"
 	"porchlight/audit/dispute"
 )
 
@@ -38,6 +39,10 @@ the SHA-256 of each, signed. An issued packet never changes; issuing again makes
 			if err != nil {
 				return err
 			}
+			exported := custody.By(ctx, custody.Entry{Action: custody.PacketExported, Subject: custody.Subject{Kind: custody.Packet, ID: p.PacketID}})
+			if err := st.db.AppendCustody(ctx, []custody.Entry{exported}); err != nil {
+				return err
+			}
 			f, err := os.CreateTemp(filepath.Dir(out), ".packet-*")
 			if err != nil {
 				return err
@@ -62,16 +67,33 @@ the SHA-256 of each, signed. An issued packet never changes; issuing again makes
 func verifyCommand() *cobra.Command {
 	var key, data string
 	var asJSON bool
+	var log custodySettings
 	cmd := &cobra.Command{
-		Use:   "verify FILE",
-		Short: "Check a packet: every file against its digest, the manifest against its signature",
+		Use:   "verify FILE | --custody",
+		Short: "Check a packet against its digests and signature, or the custody log against its chain",
 		Long: `Check a packet without a server: every file against the manifest's SHA-256, the manifest
 against its minisign signature. The public key is the sender's porchlight.pub; an unsigned
 packet, or one whose signer is not known, is never called valid.
 
-Exit status: 0 valid; 1 not valid; 2 the file could not be read.`,
-		Args: cobra.ExactArgs(1),
+With --custody, check the custody log of the records instead: that no row was removed,
+altered or inserted. The heads that issued packets carry are held against it; --head adds
+one that was kept elsewhere, such as the one on the integrity page of a packet that was
+sent out. Without any, a log whose end was cut off still looks whole.
+
+Exit status: 0 valid; 1 not valid; 2 the file or the records could not be read.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if log.custody {
+				return cobra.NoArgs(cmd, args)
+			}
+			return cobra.ExactArgs(1)(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if log.custody {
+				return verifyCustody(cmd, &log, data, asJSON)
+			}
+			if len(log.heads) > 0 {
+				return errors.New("--head goes with --custody")
+			}
 			f, err := os.Open(args[0])
 			if err != nil {
 				return err
@@ -106,7 +128,8 @@ Exit status: 0 valid; 1 not valid; 2 the file could not be read.`,
 	}
 	cmd.Flags().StringVar(&key, "key", "", "the sender's public key: a minisign `FILE`, or the key itself; default porchlight.pub in --data")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
-	cmd.Flags().StringVar(&data, "data", "./data", "folder of the service whose key is taken where --key is not given")
+	cmd.Flags().StringVar(&data, "data", "./data", "folder of the service whose key is taken where --key is not given, and whose records are checked with --custody")
+	log.flags(cmd.Flags())
 	return cmd
 }
 

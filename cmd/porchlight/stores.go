@@ -65,11 +65,7 @@ func (s *storeSettings) open(ctx context.Context) (*stores, error) {
 	if err != nil {
 		return nil, err
 	}
-	database := s.database
-	if database == "" {
-		database = filepath.Join(s.data, "porchlight.db")
-	}
-	db, err := sqldb.Open(ctx, sqldb.Config{URL: database})
+	db, err := sqldb.Open(ctx, sqldb.Config{URL: databaseURL(s.database, s.data)})
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +87,14 @@ func (s *storeSettings) open(ctx context.Context) (*stores, error) {
 	}
 	st.dispute = dispute.NewService(dispute.Config{Records: db, Objects: objects, NewID: newID, Now: time.Now, Signer: signer})
 	return st, nil
+}
+
+// databaseURL is --database, by default the SQLite file in --data.
+func databaseURL(database, data string) string {
+	if database == "" {
+		return filepath.Join(data, "porchlight.db")
+	}
+	return database
 }
 
 func (s *storeSettings) openObjects(ctx context.Context) (objectStore, error) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 	"porchlight/audit/dispute"
 )
 
@@ -73,7 +74,10 @@ func (db *DB) PutClaims(ctx context.Context, cs []dispute.Claim, at time.Time) (
 		if err != nil {
 			return err
 		}
-		return s.announce(ctx, claimEvents(changes, ids, changed, at)...)
+		if err := s.announce(ctx, claimEvents(changes, ids, changed, at)...); err != nil {
+			return err
+		}
+		return s.logRows(ctx, custody.ClaimChanged, custody.Claim, ids, changes, func(id string) string { return kept[id] })
 	})
 	return changes, err
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 )
 
 // Delivery finds a delivery. Errors: [audit.CodeNotFound], [audit.CodeUnavailable].
@@ -66,7 +67,10 @@ func (db *DB) PutDeliveries(ctx context.Context, ds []audit.Delivery, at time.Ti
 			changed[d.TrackingID] = true
 			kept[d.TrackingID] = merged
 		}
-		return s.saveDeliveries(ctx, kept, changed, moved)
+		if err := s.saveDeliveries(ctx, kept, changed, moved); err != nil {
+			return err
+		}
+		return s.logRows(ctx, custody.DeliveryChanged, custody.Delivery, ids, changes, func(id string) string { return kept[id].json })
 	})
 	return changes, err
 }

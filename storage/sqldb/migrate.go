@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"embed"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -27,6 +28,15 @@ func (db *DB) migrate(ctx context.Context) error {
 		goose.WithLogger(goose.NopLogger()),
 		goose.WithGoMigrations(goose.NewGoMigration(2, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 			return db.makeAppendOnly(ctx, tx, "measurements", "reports", "packets")
+		}}, nil)),
+		// Its triggers are not the same on both databases: they are made in one step with
+		// its table, so that there is no custody log without them.
+		goose.WithExcludeNames([]string{custodyMigration}),
+		goose.WithGoMigrations(goose.NewGoMigration(3, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+			if err := runStatements(ctx, tx, folder, custodyMigration); err != nil {
+				return err
+			}
+			return db.makeAppendOnly(ctx, tx, "custody")
 		}}, nil)),
 	}
 	if db.dialect.goose() == goose.DialectPostgres {
@@ -56,6 +66,26 @@ func (db *DB) migrate(ctx context.Context) error {
 	}
 	if err != nil {
 		return audit.Errorf(audit.CodeUnavailable, "the database's tables cannot be brought up to date", err)
+	}
+	return nil
+}
+
+const custodyMigration = "00003_custody.sql"
+
+// runStatements runs a migration's statements, which end with a semicolon at the end of
+// a line.
+func runStatements(ctx context.Context, tx *sql.Tx, folder fs.FS, name string) error {
+	text, err := fs.ReadFile(folder, name)
+	if err != nil {
+		return err
+	}
+	for statement := range strings.SplitSeq(string(text), ";\n") {
+		if strings.TrimSpace(statement) == "" {
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -2,9 +2,11 @@ package sqldb
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 	"porchlight/audit/dispute"
 	"porchlight/audit/webhook"
 )
@@ -18,7 +20,11 @@ func (db *DB) AddPacket(ctx context.Context, p dispute.FrozenPacket) error {
 		if err != nil {
 			return err
 		}
-		return s.announce(ctx, webhook.PacketEvent(p))
+		if err := s.announce(ctx, webhook.PacketEvent(p)); err != nil {
+			return err
+		}
+		return s.log(ctx, custody.Entry{Action: custody.PacketIssued, Subject: custody.Subject{Kind: custody.Packet, ID: p.PacketID},
+			Detail: custody.Details(map[string]string{"claim_id": p.ClaimID, "sha256": textDigest(string(p.JSON))})})
 	})
 }
 
@@ -55,6 +61,7 @@ const queryPackets = `SELECT packet_id, issued_at FROM packets WHERE claim_id = 
 // AddEvents keeps events; one whose id is on record is left as it is.
 func (db *DB) AddEvents(ctx context.Context, events []dispute.Event) error {
 	var rows [][]any
+	texts := map[string]string{} // the JSON that is kept, by id
 	for _, e := range events {
 		if err := checkText(e); err != nil {
 			return audit.Errorf(audit.CodeInvalid, "event %q: %s", e.EventID, audit.ErrorMessage(err), err)
@@ -63,9 +70,24 @@ func (db *DB) AddEvents(ctx context.Context, events []dispute.Event) error {
 		if err != nil {
 			return err
 		}
-		rows = append(rows, []any{e.EventID, e.TrackingID, micros(e.At), text})
+		if _, again := texts[e.EventID]; !again {
+			rows = append(rows, []any{e.EventID, e.TrackingID, micros(e.At), text})
+			texts[e.EventID] = text
+		}
 	}
 	return db.write(ctx, func(s session) error {
-		return s.insert(ctx, `INSERT INTO events (event_id, tracking_id, at, json) VALUES`, `ON CONFLICT DO NOTHING`, rows)
+		var entries []custody.Entry
+		for chunk := range slices.Chunk(rows, insertRows) {
+			added, err := collect(ctx, s, scanText, `INSERT INTO events (event_id, tracking_id, at, json) VALUES `+
+				s.values(len(chunk), len(chunk[0]))+` ON CONFLICT DO NOTHING RETURNING event_id`, slices.Concat(chunk...)...)
+			if err != nil {
+				return err
+			}
+			for _, id := range added {
+				entries = append(entries, custody.Entry{Action: custody.EventAdded, Subject: custody.Subject{Kind: custody.Event, ID: id},
+					Detail: custody.Details(map[string]string{"sha256": textDigest(texts[id])})})
+			}
+		}
+		return s.log(ctx, entries...)
 	})
 }

@@ -54,6 +54,9 @@ func TestPlansUseIndexes(t *testing.T) {
 			{"flips", queryFlips, []any{"R1", "a", 10}},
 			{"messages that are due", queryDue, []any{"W1", 0, 10}},
 			{"an endpoint's messages", queryListed, []any{"W1", 0, "a", 10}},
+			{"custody head", queryCustodyHead, nil},
+			{"custody", queryCustodyPage, []any{0, 10}},
+			{"custody of a subject", queryCustodySubject, []any{0, "photo", "p", 10}},
 		} {
 			plan, err := collect(t.Context(), s, scanPlan(db), db.dialect.explain()+q.query, q.args...)
 			if err != nil {

@@ -2,21 +2,20 @@ package sqldb
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"math"
+	"strconv"
 	"time"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 )
 
 // SaveChecklist keeps a checklist's text under its version. Errors:
 // [audit.CodeConflict] where that version is kept with other contents.
 func (db *DB) SaveChecklist(ctx context.Context, version, text string, at time.Time) error {
-	sum := sha256.Sum256([]byte(text))
-	digest := hex.EncodeToString(sum[:])
+	digest := textDigest(text)
 	return db.write(ctx, func(s session) error {
-		_, err := s.exec(ctx, `INSERT INTO checklists (version, sha256, kept_at, text) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+		n, err := s.exec(ctx, `INSERT INTO checklists (version, sha256, kept_at, text) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
 			version, digest, micros(at), text)
 		if err != nil {
 			return err
@@ -25,7 +24,11 @@ func (db *DB) SaveChecklist(ctx context.Context, version, text string, at time.T
 		if err == nil && kept != digest {
 			err = audit.Errorf(audit.CodeConflict, "checklist %s is kept with other contents: give the new one another version", version)
 		}
-		return err
+		if err != nil || n == 0 {
+			return err
+		}
+		return s.log(ctx, custody.Entry{Action: custody.ChecklistKept, Subject: custody.Subject{Kind: custody.Checklist, ID: version},
+			Detail: custody.Details(map[string]string{"sha256": digest})})
 	})
 }
 
@@ -43,7 +46,11 @@ func (db *DB) StartRun(ctx context.Context, r audit.Run) error {
 	return db.write(ctx, func(s session) error {
 		_, err := s.exec(ctx, `INSERT INTO runs (run_id, started_at, progress, json) VALUES ($1, $2, $3, $4)`,
 			r.RunID, micros(r.StartedAt), r.Cursor, text)
-		return err
+		if err != nil {
+			return err
+		}
+		return s.log(ctx, custody.Entry{Action: custody.ReauditStarted, Subject: custody.Subject{Kind: custody.Reaudit, ID: r.RunID},
+			Detail: custody.Details(map[string]string{"checklist": r.Checklist})})
 	})
 }
 
@@ -84,7 +91,15 @@ func (db *DB) AppendChunk(ctx context.Context, r audit.Run, c audit.Chunk) error
 		if err := s.saveReports(ctx, c.Reports); err != nil {
 			return err
 		}
-		return s.insert(ctx, `INSERT INTO flips (run_id, upload_id, json) VALUES`, "", flips)
+		if err := s.insert(ctx, `INSERT INTO flips (run_id, upload_id, json) VALUES`, "", flips); err != nil {
+			return err
+		}
+		e := custody.Entry{Action: custody.ReauditAdvanced, Subject: custody.Subject{Kind: custody.Reaudit, ID: r.RunID},
+			Detail: custody.Details(map[string]string{"reports": strconv.Itoa(len(c.Reports)), "flips": strconv.Itoa(len(c.Flips))})}
+		if r.FinishedAt != nil {
+			e.Action = custody.ReauditFinished
+		}
+		return s.log(ctx, e)
 	})
 }
 

@@ -26,6 +26,7 @@ type conn interface {
 type session struct {
 	conn
 	dialect dialect
+	now     func() time.Time
 }
 
 // exec runs a statement and tells how many rows it changed.

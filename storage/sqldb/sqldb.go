@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -23,6 +24,8 @@ type Config struct {
 	URL string
 	// ReadConns bounds the connections that read (on Postgres: all of them). 0 means 8.
 	ReadConns int
+	// Now is the custody log's clock. nil means [time.Now].
+	Now func() time.Time
 }
 
 // DB is an open database. It is safe for concurrent use.
@@ -30,6 +33,7 @@ type DB struct {
 	dialect dialect
 	reader  *sql.DB
 	writer  *sql.DB
+	now     func() time.Time
 }
 
 // Open opens the database and brings its tables up to date. Errors:
@@ -39,10 +43,14 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if c.ReadConns <= 0 {
 		c.ReadConns = 8
 	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	db, err := connect(c)
 	if err != nil {
 		return nil, err
 	}
+	db.now = c.Now
 	err = db.Ping(ctx)
 	if err == nil {
 		err = db.migrate(ctx)
@@ -166,4 +174,4 @@ func (db *DB) writeOnce(ctx context.Context, f func(s session) error) error {
 	return db.dialect.fail(tx.Commit())
 }
 
-func (db *DB) on(c conn) session { return session{conn: c, dialect: db.dialect} }
+func (db *DB) on(c conn) session { return session{conn: c, dialect: db.dialect, now: db.now} }

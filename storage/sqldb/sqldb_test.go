@@ -139,6 +139,7 @@ func TestAppendOnly(t *testing.T) {
 			`UPDATE reports SET json = '{}'`, `DELETE FROM reports`,
 			`UPDATE measurements SET json = '{}'`, `DELETE FROM measurements`,
 			`UPDATE packets SET json = '{}'`, `DELETE FROM packets`,
+			`UPDATE custody SET actor = 'nobody'`, `DELETE FROM custody`,
 		} {
 			_, err := s.exec(t.Context(), statement)
 			if got, want := audit.ErrorCode(err), audit.CodeImmutable; got != want {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 )
 
 const queryTokens = `SELECT token_id, hash, role, driver_id, created_at, expires_at, revoked_at FROM tokens`
@@ -21,7 +22,11 @@ func (db *DB) AddToken(ctx context.Context, t audit.Token) error {
 	return db.write(ctx, func(s session) error {
 		_, err := s.exec(ctx, `INSERT INTO tokens (token_id, hash, role, driver_id, created_at, expires_at, revoked_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7)`, t.TokenID, t.Hash, string(t.Role), t.DriverID, micros(t.CreatedAt), expires, revoked)
-		return err
+		if err != nil {
+			return err
+		}
+		return s.log(ctx, custody.Entry{Action: custody.TokenCreated, Subject: custody.Subject{Kind: custody.Token, ID: t.TokenID},
+			Detail: custody.Details(map[string]string{"role": string(t.Role), "driver_id": t.DriverID})})
 	})
 }
 
@@ -40,12 +45,15 @@ func (db *DB) Tokens(ctx context.Context) ([]audit.Token, error) {
 // [audit.CodeNotFound].
 func (db *DB) RevokeToken(ctx context.Context, tokenID string, at time.Time) error {
 	return db.write(ctx, func(s session) error {
-		n, err := s.exec(ctx, `UPDATE tokens SET revoked_at = CASE WHEN revoked_at = 0 THEN $1 ELSE revoked_at END WHERE token_id = $2`,
-			micros(at), tokenID)
-		if err == nil && n == 0 {
-			err = audit.Errorf(audit.CodeNotFound, "no such token")
+		n, err := s.exec(ctx, `UPDATE tokens SET revoked_at = $1 WHERE token_id = $2 AND revoked_at = 0`, micros(at), tokenID)
+		if err != nil {
+			return err
 		}
-		return err
+		if n == 0 {
+			_, err := one(ctx, s, "token", scanText, `SELECT token_id FROM tokens WHERE token_id = $1`, tokenID)
+			return err
+		}
+		return s.log(ctx, custody.Entry{Action: custody.TokenRevoked, Subject: custody.Subject{Kind: custody.Token, ID: tokenID}})
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 	"porchlight/audit/webhook"
 )
 
@@ -62,7 +63,11 @@ func (db *DB) AddUpload(ctx context.Context, u audit.Upload, m audit.Measurement
 		if err := s.saveUpload(ctx, u, row, m, known.Sightings, reports); err != nil {
 			return err
 		}
-		return s.announce(ctx, webhook.PhotoEvents(u, reports[0])...)
+		if err := s.announce(ctx, webhook.PhotoEvents(u, reports[0])...); err != nil {
+			return err
+		}
+		return s.log(ctx, custody.Entry{Action: custody.PhotoUploaded, Subject: custody.Subject{Kind: custody.Photo, ID: u.PhotoID},
+			Detail: custody.Details(map[string]string{"upload_id": u.UploadID, "tracking_id": u.TrackingID, "verdict": string(r.Verdict)})})
 	})
 	if err != nil {
 		return audit.Upload{}, audit.Report{}, false, err

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 	"porchlight/audit/dispute"
 	"porchlight/audit/exif"
 	"porchlight/audit/geo"
@@ -47,6 +49,11 @@ type Records interface {
 	Flips(ctx context.Context, runID, after string, limit int) ([]audit.Flip, string, error)
 	Checklist(ctx context.Context, version string) (string, error)
 	Webhooks
+	custody.Appender
+	CustodyHead(ctx context.Context) (custody.Head, error)
+	Custody(ctx context.Context, of custody.Subject, after string, limit int) ([]custody.Entry, string, error)
+	CustodyEntries(ctx context.Context) iter.Seq2[custody.Entry, error]
+	PacketHeads(ctx context.Context) ([]custody.Head, error)
 }
 
 // TestRecords holds a store to the contract. fresh makes an empty database and returns
@@ -95,6 +102,10 @@ func TestRecords(t *testing.T, fresh func(t *testing.T) (open func(t *testing.T)
 		{"WebhookOutcomes", testWebhookOutcomes},
 		{"WebhookSweep", testWebhookSweep},
 		{"WebhookMessagePages", testWebhookMessagePages},
+		{"CustodyOfChanges", testCustodyOfChanges},
+		{"CustodyAtOnce", testCustodyAtOnce},
+		{"CustodyPages", testCustodyPages},
+		{"PacketHeads", testPacketHeads},
 		{"HostileTexts", testHostileTexts},
 		{"Cancelled", testCancelled},
 	} {

@@ -1,0 +1,93 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"porchlight/audit"
+	"porchlight/audit/custody"
+)
+
+// Custody is the custody log on record.
+type Custody interface {
+	custody.Appender
+	// Custody lists the log in its order from the one after the cursor; a subject with an
+	// id chooses what was done to that. Errors: [audit.CodeInvalid] for a bad cursor.
+	Custody(ctx context.Context, of custody.Subject, after string, limit int) (entries []custody.Entry, next string, err error)
+}
+
+const (
+	glanceTime = 10 * time.Minute // for which looking at one preview again is the same look
+	maxGlances = 8192             // looks remembered
+)
+
+// disclosures logs what people get to see before they see it. Where the log cannot be
+// written nothing is disclosed.
+type disclosures struct {
+	journal *custody.Journal
+	now     func() time.Time
+	glances *lru.Cache[glance, time.Time] // when a look was logged
+}
+
+// glance is somebody's look at a photo.
+type glance struct{ actor, photoID string }
+
+func newDisclosures(to custody.Appender, now func() time.Time) *disclosures {
+	glances, err := lru.New[glance, time.Time](maxGlances)
+	if err != nil {
+		panic(err) // only for a size below one
+	}
+	return &disclosures{journal: custody.NewJournal(to), now: now, glances: glances}
+}
+
+// actorOf is the caller's name in the custody log.
+func actorOf(p audit.Principal) custody.Actor {
+	return custody.Actor{Name: "token:" + p.TokenID, Role: p.Role}
+}
+
+// log logs that the caller is about to be shown something. Drivers see what they
+// uploaded themselves, which needs no entry. Errors: [audit.CodeUnavailable].
+func (d *disclosures) log(ctx context.Context, action custody.Action, kind custody.Kind, id string) error {
+	if principalOf(ctx).Role == audit.Driver {
+		return nil
+	}
+	return d.journal.Append(ctx, custody.Entry{Action: action, Subject: custody.Subject{Kind: kind, ID: id}})
+}
+
+// look logs that the caller is about to be shown a preview. A page shows one photo in
+// several sizes and is loaded again: looks of one actor at one photo within ten minutes
+// share an entry.
+func (d *disclosures) look(ctx context.Context, photoID string) error {
+	g := glance{custody.ActorOf(ctx).Name, photoID}
+	if at, ok := d.glances.Get(g); ok && d.now().Sub(at) < glanceTime {
+		return nil
+	}
+	at := d.now()
+	if err := d.log(ctx, custody.PhotoViewed, custody.Photo, photoID); err != nil {
+		return err
+	}
+	d.glances.Add(g, at)
+	return nil
+}
+
+// signedIn logs that a session begins for the holder of a token.
+func (d *disclosures) signedIn(ctx context.Context, p audit.Principal) error {
+	return d.journal.Append(custody.WithActor(ctx, actorOf(p)),
+		custody.Entry{Action: custody.SessionStarted, Subject: custody.Subject{Kind: custody.Token, ID: p.TokenID}})
+}
+
+type custodyInput struct {
+	Paging
+	Kind custody.Kind `query:"subject_kind" enum:"photo,delivery,event,claim,packet,token,checklist,reaudit" doc:"With subject_id: what was done to that alone"`
+	ID   string       `query:"subject_id" maxLength:"256" doc:"Goes with subject_kind"`
+}
+
+// custodyLog is GET /api/v1/custody.
+func (s *Server) custodyLog(ctx context.Context, in *custodyInput) (*body[List[custody.Entry]], error) {
+	if (in.Kind == "") != (in.ID == "") {
+		return nil, invalid("subject_kind and subject_id go together")
+	}
+	return listOf(s.records.Custody(ctx, custody.Subject{Kind: in.Kind, ID: in.ID}, in.Cursor, in.Limit))
+}

@@ -72,7 +72,8 @@ type provider struct {
 
 	mu    sync.Mutex
 	found *oidc.Provider
-	err   error // of the last attempt to find it
+	oauth *oauth2.Config // one for good: it learns how the provider wants the secret
+	err   error          // of the last attempt to find it
 	tried time.Time
 }
 
@@ -117,6 +118,8 @@ func (p *provider) discover() (*oidc.Provider, error) {
 	if p.err != nil {
 		return nil, providerDown(p.err)
 	}
+	p.oauth = &oauth2.Config{ClientID: p.ClientID, ClientSecret: p.ClientSecret, RedirectURL: p.redirectURL, Endpoint: p.found.Endpoint(),
+		Scopes: append([]string{oidc.ScopeOpenID}, p.Scopes...)}
 	return p.found, nil
 }
 
@@ -138,21 +141,16 @@ type attempt struct {
 	At       time.Time `json:"at"`
 }
 
-func (p *provider) oauth(found *oidc.Provider) *oauth2.Config {
-	return &oauth2.Config{ClientID: p.ClientID, ClientSecret: p.ClientSecret, RedirectURL: p.redirectURL, Endpoint: found.Endpoint(),
-		Scopes: append([]string{oidc.ScopeOpenID}, p.Scopes...)}
-}
-
-// address is where the provider asks a person who they are.
-func (p *provider) address(found *oidc.Provider, a attempt) string {
-	return p.oauth(found).AuthCodeURL(a.State, oidc.Nonce(a.Nonce), oauth2.S256ChallengeOption(a.Verifier))
+// address is where the provider, once found, asks a person who they are.
+func (p *provider) address(a attempt) string {
+	return p.oauth.AuthCodeURL(a.State, oidc.Nonce(a.Nonce), oauth2.S256ChallengeOption(a.Verifier))
 }
 
 // person exchanges the provider's code for who it vouches for.
 // Errors: [CodeSignIn], [CodeProvider], [CodeNoRole].
 func (p *provider) person(ctx context.Context, found *oidc.Provider, code string, a attempt) (person, error) {
 	ctx = oidc.ClientContext(ctx, p.http)
-	token, err := p.oauth(found).Exchange(ctx, code, oauth2.VerifierOption(a.Verifier))
+	token, err := p.oauth.Exchange(ctx, code, oauth2.VerifierOption(a.Verifier))
 	var refused *oauth2.RetrieveError
 	switch {
 	case errors.As(err, &refused) && refused.Response.StatusCode < http.StatusInternalServerError:

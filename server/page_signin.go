@@ -91,8 +91,7 @@ func (s *Server) toProvider(c *gin.Context) error {
 		return err
 	}
 	next := localPath(c.Query("next"))
-	found, err := s.provider.discover()
-	if err != nil {
+	if _, err := s.provider.discover(); err != nil {
 		s.logSignIn(c, err)
 		return s.signInAgain(c, err, next)
 	}
@@ -109,7 +108,7 @@ func (s *Server) toProvider(c *gin.Context) error {
 	if err := s.saveSession(c); err != nil {
 		return err
 	}
-	return s.seeOther(c, s.provider.address(found, a))
+	return s.seeOther(c, s.provider.address(a))
 }
 
 // fromProvider is GET /signin/callback: the OpenID provider's answer, by way of the

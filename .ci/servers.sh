@@ -3,6 +3,9 @@
 #
 #   .ci/servers.sh go test ./storage/...
 #
+# Where npm is, it also installs an OpenID provider (oidc-provider), which the test of
+# sign-in starts itself.
+#
 # Both listen on 127.0.0.1, on free ports, with keys of their own, in directories of
 # their own; both are gone when the command ends, however it ends. The command's exit
 # status is this script's. It works as root (Postgres then runs as the user postgres)
@@ -12,13 +15,15 @@
 #   PORCHLIGHT_TEST_POSTGRES                            a postgres:// URL
 #   PORCHLIGHT_TEST_S3_ENDPOINT _ACCESS_KEY _SECRET_KEY _REGION _SECURE
 #   PORCHLIGHT_TEST_VERSITYGW, _POSTGRES_BIN            the programs, for tests that kill servers of their own
+#   PORCHLIGHT_TEST_OIDC_PROVIDER                       the folder of oidc-provider, where it could be installed
 #   PORCHLIGHT_TEST_REQUIRE=1                           a test that would skip for want of a server fails
 #
-# What it reads: PORCHLIGHT_CACHE, where the S3 server's binary is kept
+# What it reads: PORCHLIGHT_CACHE, where the S3 server's binary and oidc-provider are kept
 # (default ~/.cache/porchlight).
 set -euo pipefail
 
 versitygw_version=v1.8.0
+oidc_provider_version=9.13.3
 
 say() { printf 'servers: %s\n' "$*" >&2; }
 die() {
@@ -193,6 +198,22 @@ start_postgres() {
   die "Postgres does not start"
 }
 
+# find_oidc_provider installs oidc-provider, once. Without it a small provider in the test
+# binary is all that sign-in is tested with, so that going on is right.
+find_oidc_provider() {
+  local folder=${PORCHLIGHT_CACHE:-${HOME:-$work}/.cache/porchlight}/oidc-provider-$oidc_provider_version
+  if [[ ! -d $folder ]]; then
+    command -v node >/dev/null && command -v npm >/dev/null || { say "no npm: sign-in is tested without oidc-provider" && return; }
+    say "installing oidc-provider $oidc_provider_version"
+    mkdir -p "$(dirname "$folder")"
+    npm install --prefix "$folder.$$" --no-audit --no-fund --loglevel=error "oidc-provider@$oidc_provider_version" >&2 ||
+      { rm -rf "$folder.$$" && say "oidc-provider cannot be installed: sign-in is tested without it" && return; }
+    mv "$folder.$$" "$folder"
+  fi
+  export PORCHLIGHT_TEST_OIDC_PROVIDER=$folder
+}
+
+find_oidc_provider
 start_s3
 start_postgres
 export PORCHLIGHT_TEST_VERSITYGW=$versitygw PORCHLIGHT_TEST_POSTGRES_BIN=${pg_ctl%/*}

@@ -18,11 +18,27 @@ const (
 // Roles are all roles.
 var Roles = []Role{Driver, Agent, Dispatch, Admin}
 
-// Principal is who is acting.
+// Principal is who is acting: the holder of a token, or a person whom an OpenID
+// provider vouches for. It has either TokenID, or Issuer and Subject.
 type Principal struct {
 	TokenID  string
+	Issuer   string // URL of the OpenID provider
+	Subject  string // the person's id with that provider, which never changes
+	Name     string // the person's, for people to read; it may change
 	Role     Role
 	DriverID string // of a driver
+}
+
+// Actor names who is acting in records that outlive tokens and sessions: "token:ID" or
+// "oidc:ISSUER|SUBJECT"; empty for nobody.
+func (p Principal) Actor() string {
+	switch {
+	case p.Subject != "":
+		return "oidc:" + p.Issuer + "|" + p.Subject
+	case p.TokenID != "":
+		return "token:" + p.TokenID
+	}
+	return ""
 }
 
 // Token is a stored credential. The secret itself is never kept, only its SHA-256.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -58,10 +59,15 @@ func (s *Server) guard(c *gin.Context) {
 			s.fail(c, audit.Errorf(CodeCrossSite, "This form was sent from another site", err))
 			return
 		}
-		s.loadSession(c, x)
+		if !x.route.bare {
+			if err := s.loadSession(c, x); err != nil {
+				s.fail(c, err)
+				return
+			}
+		}
 	}
 	if x.route.roles != nil {
-		if err := s.authenticate(c.Request, x); err != nil {
+		if err := s.authenticate(c, x); err != nil {
 			if x.route.page && Status(audit.ErrorCode(err)) == http.StatusUnauthorized {
 				s.sendToSignIn(c)
 				return
@@ -80,30 +86,60 @@ func (s *Server) guard(c *gin.Context) {
 
 // authenticate finds out who is acting: by bearer token, or on pages and for reading
 // by the session that signing in began.
-func (s *Server) authenticate(r *http.Request, x *exchange) error {
-	hash := ""
-	if h := r.Header.Get("Authorization"); h != "" && !x.route.page {
-		scheme, secret, _ := strings.Cut(h, " ")
-		if !strings.EqualFold(scheme, "Bearer") || strings.TrimSpace(secret) == "" {
-			return audit.Errorf(audit.CodeUnauthorized, "Authorization must be: Bearer TOKEN")
+func (s *Server) authenticate(c *gin.Context, x *exchange) (err error) {
+	h := c.GetHeader("Authorization")
+	if h != "" && !x.route.page {
+		x.principal, err = s.bearer(c, h)
+		return err
+	}
+	who := x.session
+	if !x.route.page && c.Request.Method == http.MethodGet {
+		ctx, err := s.openSession(c.Request) // the pages' own photos come that way
+		if err != nil {
+			return err
 		}
-		hash = tokenHash(strings.TrimSpace(secret))
-	} else if x.route.page {
-		hash = x.token
-	} else if r.Method == http.MethodGet {
-		hash = s.sessionToken(r)
+		who = s.credentialOf(ctx)
 	}
-	if hash == "" {
-		return audit.Errorf(audit.CodeUnauthorized, "Sign in first: Authorization: Bearer TOKEN is missing")
-	}
-	p, err := s.principal(r, hash)
-	x.principal = p
+	x.principal, err = s.principal(c.Request.Context(), who)
 	return err
 }
 
-// principal is who holds the token of that hash, as long as it is good.
-func (s *Server) principal(r *http.Request, hash string) (audit.Principal, error) {
-	t, err := s.records.TokenByHash(r.Context(), hash)
+// bearer is who sends an Authorization header. Those that are no good are counted by
+// client address.
+func (s *Server) bearer(c *gin.Context, header string) (p audit.Principal, err error) {
+	scheme, secret, _ := strings.Cut(header, " ")
+	secret = strings.TrimSpace(secret)
+	client, hash := clientKey(c), tokenHash(secret)
+	if err := s.bearers.before(client, hash, s.now()); err != nil {
+		return audit.Principal{}, err
+	}
+	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
+		err = audit.Errorf(audit.CodeUnauthorized, "Authorization must be: Bearer TOKEN")
+	} else {
+		p, err = s.tokenHolder(c.Request.Context(), hash)
+	}
+	s.bearers.after(client, hash, s.now(), err)
+	return p, err
+}
+
+// principal is who a session is of, as long as what it was begun with is good.
+func (s *Server) principal(ctx context.Context, who credential) (audit.Principal, error) {
+	switch p := who.person; {
+	case p != nil && (s.provider == nil || s.provider.Issuer != p.Issuer):
+		return audit.Principal{}, audit.Errorf(audit.CodeExpired, "Signing in works differently by now: sign in again")
+	case p != nil && !s.now().Before(p.Until):
+		return audit.Principal{}, audit.Errorf(audit.CodeExpired, "You were signed in for long enough: sign in again")
+	case p != nil:
+		return audit.Principal{Issuer: p.Issuer, Subject: p.Subject, Name: p.Name, Role: p.Role}, nil
+	case who.none():
+		return audit.Principal{}, audit.Errorf(audit.CodeUnauthorized, "Sign in first: Authorization: Bearer TOKEN is missing")
+	}
+	return s.tokenHolder(ctx, who.hash)
+}
+
+// tokenHolder is who holds the token of that hash, as long as it is good.
+func (s *Server) tokenHolder(ctx context.Context, hash string) (audit.Principal, error) {
+	t, err := s.records.TokenByHash(ctx, hash)
 	switch {
 	case audit.ErrorCode(err) == audit.CodeNotFound:
 		return audit.Principal{}, audit.Errorf(audit.CodeUnauthorized, "The token is not known")

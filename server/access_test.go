@@ -2,7 +2,7 @@ package server
 
 import (
 	"net/http"
-	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -10,102 +10,100 @@ import (
 	"porchlight/audit"
 )
 
-// serves says who each route serves. A route that is missing here fails the test:
-// whoever adds one decides here, too, whom it is for.
+// callers are the columns of the table below. The tokens of the last two were an
+// admin's.
+var callers = []string{"nobody", "driver", "other driver", "agent", "dispatch", "admin", "expired", "revoked"}
+
+// serves says what each route answers to each caller: the delivery T1 is the driver's,
+// not the other driver's. "in" is a redirect to the sign-in page. A route that is missing
+// here fails the test: whoever adds one decides here, too, whom it is for.
 var serves = map[string]string{
-	"GET /healthz":      "anyone",
-	"GET /readyz":       "anyone",
-	"GET /metrics":      "anyone",
-	"GET /openapi.json": "anyone",
+	"GET /healthz":      "200 200 200 200 200 200 200 200",
+	"GET /readyz":       "200 200 200 200 200 200 200 200",
+	"GET /metrics":      "200 200 200 200 200 200 200 200",
+	"GET /openapi.json": "200 200 200 200 200 200 200 200",
 
-	"POST /api/v1/deliveries":                         "dispatch admin",
-	"GET /api/v1/deliveries/:tracking_id":             "driver agent dispatch admin",
-	"POST /api/v1/deliveries/:tracking_id/photos":     "driver admin",
-	"POST /api/v1/deliveries/:tracking_id/events":     "driver dispatch admin",
-	"GET /api/v1/photos/:photo_id":                    "driver agent dispatch admin",
-	"GET /api/v1/photos/:photo_id/preview":            "driver agent dispatch admin",
-	"GET /api/v1/photos/:photo_id/reports":            "driver agent dispatch admin",
-	"POST /api/v1/claims":                             "agent dispatch admin",
-	"GET /api/v1/claims":                              "agent dispatch admin",
-	"GET /api/v1/claims/:claim_id":                    "agent dispatch admin",
-	"POST /api/v1/claims/:claim_id/packets":           "agent admin",
-	"GET /api/v1/claims/:claim_id/packets":            "agent dispatch admin",
-	"GET /api/v1/packets/:packet_file":                "agent dispatch admin",
-	"POST /api/v1/reaudits":                           "admin",
-	"GET /api/v1/reaudits":                            "dispatch admin",
-	"GET /api/v1/reaudits/:run_id":                    "dispatch admin",
-	"GET /api/v1/custody":                             "admin",
-	"GET /":                                           "anyone",
-	"GET /signin":                                     "anyone",
-	"POST /signin":                                    "anyone",
-	"POST /signout":                                   "driver agent dispatch admin",
-	"GET /static/:file":                               "anyone",
-	"GET /driver":                                     "driver",
-	"GET /driver/stops/:tracking_id":                  "driver",
-	"POST /driver/stops/:tracking_id/photos":          "driver",
-	"GET /driver/stops/:tracking_id/photos/:photo_id": "driver",
-	"GET /agent":                                      "agent dispatch admin",
-	"GET /agent/claims/:claim_id":                     "agent dispatch admin",
-	"POST /agent/claims/:claim_id/packets":            "agent admin",
-	"GET /agent/reaudits":                             "agent dispatch admin",
-	"GET /agent/reaudits/:run_id":                     "agent dispatch admin",
+	"POST /api/v1/deliveries":                      "401 403 403 403 200 200 401 401",
+	"GET /api/v1/deliveries/:tracking_id":          "401 200 403 200 200 200 401 401",
+	"POST /api/v1/deliveries/:tracking_id/photos":  "401 415 403 403 403 415 401 401",
+	"POST /api/v1/deliveries/:tracking_id/events":  "401 201 403 403 201 201 401 401",
+	"GET /api/v1/photos/:photo_id":                 "401 200 404 200 200 200 401 401",
+	"GET /api/v1/photos/:photo_id/preview":         "401 200 404 200 200 200 401 401",
+	"GET /api/v1/photos/:photo_id/reports":         "401 200 404 200 200 200 401 401",
+	"POST /api/v1/claims":                          "401 403 403 200 200 200 401 401",
+	"GET /api/v1/claims":                           "401 403 403 200 200 200 401 401",
+	"GET /api/v1/claims/:claim_id":                 "401 403 403 200 200 200 401 401",
+	"POST /api/v1/claims/:claim_id/packets":        "401 403 403 201 403 201 401 401",
+	"GET /api/v1/claims/:claim_id/packets":         "401 403 403 200 200 200 401 401",
+	"GET /api/v1/packets/:packet_file":             "401 403 403 404 404 404 401 401",
+	"GET /api/v1/tokens":                           "401 403 403 403 403 200 401 401",
+	"POST /api/v1/tokens":                          "401 403 403 403 403 201 401 401",
+	"DELETE /api/v1/tokens/:token_id":              "401 403 403 403 403 404 401 401",
+	"POST /api/v1/reaudits":                        "401 403 403 403 403 422 401 401",
+	"GET /api/v1/reaudits":                         "401 403 403 403 200 200 401 401",
+	"GET /api/v1/reaudits/:run_id":                 "401 403 403 403 404 404 401 401",
+	"GET /api/v1/webhooks":                         "401 403 403 403 403 200 401 401",
+	"POST /api/v1/webhooks":                        "401 403 403 403 403 422 401 401",
+	"DELETE /api/v1/webhooks/:endpoint_id":         "401 403 403 403 403 404 401 401",
+	"POST /api/v1/webhooks/:endpoint_id/test":      "401 403 403 403 403 404 401 401",
+	"GET /api/v1/webhooks/:endpoint_id/deliveries": "401 403 403 403 403 404 401 401",
+	"GET /api/v1/custody":                          "401 403 403 403 403 200 401 401",
 
-	"GET /api/v1/webhooks":                         "admin",
-	"POST /api/v1/webhooks":                        "admin",
-	"DELETE /api/v1/webhooks/:endpoint_id":         "admin",
-	"POST /api/v1/webhooks/:endpoint_id/test":      "admin",
-	"GET /api/v1/webhooks/:endpoint_id/deliveries": "admin",
+	"GET /":                                  "200 303 303 303 200 303 200 200",
+	"GET /signin":                            "200 200 200 200 200 200 200 200",
+	"POST /signin":                           "401 401 401 401 401 401 401 401",
+	"GET /signin/oidc":                       "404 404 404 404 404 404 404 404", // none is configured
+	"GET /signin/callback":                   "404 404 404 404 404 404 404 404",
+	"POST /signout":                          "in in in in in in in in",
+	"GET /static/:file":                      "200 200 200 200 200 200 200 200",
+	"GET /agent":                             "in 403 403 200 200 200 in in",
+	"GET /agent/reaudits":                    "in 403 403 200 200 200 in in",
+	"GET /agent/reaudits/:run_id":            "in 403 403 404 404 404 in in",
+	"GET /agent/claims/:claim_id":            "in 403 403 200 200 200 in in",
+	"POST /agent/claims/:claim_id/packets":   "in 403 403 303 403 303 in in",
+	"GET /driver":                            "in 200 200 403 403 403 in in",
+	"GET /driver/stops/:tracking_id":         "in 200 403 403 403 403 in in",
+	"POST /driver/stops/:tracking_id/photos": "in 415 403 403 403 403 in in",
+	"GET /driver/stops/:tracking_id/photos/:photo_id": "in 200 403 403 403 403 in in",
 }
 
-func TestEveryRouteServesItsRolesAlone(t *testing.T) {
+// sends is what goes with the requests that need a body.
+var sends = map[string]string{
+	"POST /api/v1/deliveries":                     `{"tracking_id":"T1","driver_id":"D1"}`,
+	"POST /api/v1/deliveries/:tracking_id/events": `{"event_id":"E1","kind":"note","at":"2026-05-04T12:00:00Z","detail":"a dog"}`,
+	"POST /api/v1/claims":                         `{"claim_id":"C1","tracking_id":"T1"}`,
+	"POST /api/v1/tokens":                         `{"role":"agent"}`,
+	"POST /api/v1/webhooks":                       `{}`,
+	"POST /api/v1/reaudits":                       `{"since":"2026-01-02T00:00:00Z","until":"2026-01-01T00:00:00Z"}`,
+}
+
+func TestEveryRouteAnswersEveryCaller(t *testing.T) {
 	s := newStack(t)
 	s.deliveries(t, "T1")
 	s.addClaim(t, "C1", "T1")
 	photo := s.kept(t, "T1").PhotoID
-	fill := strings.NewReplacer(":tracking_id", "T1", ":photo_id", photo, ":claim_id", "C1", ":packet_file", "none.zip", ":run_id", "none", ":endpoint_id", "none", ":file", "icon.svg")
+	secrets := s.callers(t)
+	fill := strings.NewReplacer(":tracking_id", "T1", ":photo_id", photo, ":claim_id", "C1", ":packet_file", "none.zip", ":run_id", "none",
+		":file", "icon.svg", ":token_id", "none", ":endpoint_id", "none")
 	for _, r := range s.engine.Routes() {
 		key := r.Method + " " + r.Path
-		want, ok := serves[key]
-		if !ok {
-			t.Errorf("%s is not in the expectations", key)
+		want := strings.Fields(serves[key])
+		if len(want) != len(callers) {
+			t.Errorf("%s has %d wanted answers, not one for each of %v", key, len(want), callers)
 			continue
 		}
-		page := s.table[key].page
-		for _, role := range append([]audit.Role{""}, audit.Roles...) {
-			name := string(role)
-			if role == "" {
-				name = "nobody"
-			}
-			t.Run(key+" as "+name, func(t *testing.T) {
-				req := s.request(t, r.Method, fill.Replace(r.Path), "", nil)
-				switch {
-				case role == "":
-				case page:
-					req.AddCookie(s.signedIn(t, role))
-				default:
-					req.Header.Set("Authorization", "Bearer "+s.secrets[role])
+		for i, caller := range callers {
+			t.Run(key+" as "+caller, func(t *testing.T) {
+				reply := s.send(t, s.call(t, r.Method, fill.Replace(r.Path), key, secrets[caller]))
+				got := strconv.Itoa(reply.StatusCode)
+				if reply.StatusCode == http.StatusSeeOther && strings.HasPrefix(reply.Header.Get("Location"), "/signin") {
+					got = "in"
 				}
-				got := s.send(t, req)
-				toSignIn := got.StatusCode == http.StatusSeeOther && strings.HasPrefix(got.Header.Get("Location"), "/signin")
-				refused := got.StatusCode == http.StatusForbidden && strings.Contains(string(got.body), "may not do this")
-				switch {
-				case want == "anyone" || slices.Contains(strings.Fields(want), string(role)):
-					// A form without its csrf field is refused after the role is let through.
-					if got.StatusCode == http.StatusUnauthorized && key != "POST /signin" || refused || toSignIn && key != "POST /signout" {
-						t.Errorf("got %d %.200s, want it served", got.StatusCode, got.body)
-					}
-				case role == "" && page:
-					if !toSignIn {
-						t.Errorf("got %d, want a redirect to /signin", got.StatusCode)
-					}
-				case role == "":
-					if got.StatusCode != http.StatusUnauthorized || got.Header.Get("WWW-Authenticate") == "" {
-						t.Errorf("got %d, want 401 with WWW-Authenticate", got.StatusCode)
-					}
-				default:
-					if !refused {
-						t.Errorf("got %d %.200s, want 403", got.StatusCode, got.body)
-					}
+				if got != want[i] {
+					t.Errorf("got %s %.200s, want %s", got, reply.body, want[i])
+				}
+				if !s.table[key].page && got == "401" && !strings.HasPrefix(reply.Header.Get("WWW-Authenticate"), "Bearer") {
+					t.Error("WWW-Authenticate is missing")
 				}
 			})
 		}
@@ -115,12 +113,71 @@ func TestEveryRouteServesItsRolesAlone(t *testing.T) {
 	}
 }
 
+// callers are the secrets of the columns' tokens.
+func (s *stack) callers(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, role := range audit.Roles {
+		out[string(role)] = s.secrets[role]
+	}
+	for name, change := range map[string]func(*audit.Token){
+		"other driver": func(k *audit.Token) { k.Role, k.DriverID = audit.Driver, "D2" },
+		"expired":      func(k *audit.Token) { past := time.Now().Add(-time.Second); k.ExpiresAt = &past },
+		"revoked":      func(k *audit.Token) { past := time.Now().Add(-time.Second); k.RevokedAt = &past },
+	} {
+		secret, token, err := NewToken(audit.Admin, "", 0, time.Now(), newID)
+		must(t, err)
+		change(&token)
+		must(t, s.db.AddToken(t.Context(), token))
+		out[name] = secret
+	}
+	return out
+}
+
+// call makes a request with a secret: on a page by session, with its csrf field.
+func (s *stack) call(t *testing.T, method, path, key, secret string) *http.Request {
+	t.Helper()
+	contentType, body := "application/json", sends[key]
+	var session *http.Cookie
+	if s.table[key].page && secret != "" {
+		session = s.session(t, credential{hash: tokenHash(secret)})
+		if method == http.MethodPost {
+			contentType, body = "application/x-www-form-urlencoded", "csrf="+sessionField
+		}
+	}
+	if body == "" {
+		contentType = ""
+	}
+	r := s.request(t, method, path, contentType, strings.NewReader(body))
+	if session != nil {
+		r.AddCookie(session)
+	} else if secret != "" {
+		r.Header.Set("Authorization", "Bearer "+secret)
+	}
+	return r
+}
+
+// sessionField is the csrf field of the sessions that session begins.
+const sessionField = "csrf-1"
+
+// session begins one without signing in, and gives its cookie.
+func (s *stack) session(t *testing.T, who credential) *http.Cookie {
+	t.Helper()
+	ctx, err := s.sessions.Load(t.Context(), "")
+	must(t, err)
+	s.sessions.Put(ctx, sessionHash, who.hash)
+	s.sessions.Put(ctx, sessionCSRF, sessionField)
+	key, _, err := s.sessions.Commit(ctx)
+	must(t, err)
+	return &http.Cookie{Name: s.sessions.Cookie.Name, Value: key}
+}
+
 // signedIn signs a role in on a page.
 func (s *stack) signedIn(t *testing.T, role audit.Role) *http.Cookie {
 	t.Helper()
 	r := s.send(t, s.request(t, "POST", "/signin", "application/x-www-form-urlencoded", strings.NewReader("token="+s.secrets[role])))
 	for _, c := range r.Cookies() {
-		if c.Name == sessionCookie && c.Value != "" {
+		if c.Name == s.sessions.Cookie.Name && c.Value != "" {
 			return c
 		}
 	}

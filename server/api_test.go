@@ -59,7 +59,7 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 				t.Errorf("%s %s: %+v", row.method, path, op)
 			}
 			ids[op.OperationID] = true
-			for _, status := range []string{"401", "403", "500", "503"} {
+			for _, status := range []string{"401", "403", "429", "500", "503"} {
 				if _, ok := op.Responses[status].Content[problemMedia]; !ok {
 					t.Errorf("%s %s has no problem for %s", row.method, path, status)
 				}

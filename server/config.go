@@ -53,6 +53,14 @@ type Claims interface {
 
 // Tokens are the credentials on record.
 type Tokens interface {
+	// AddToken keeps a token. Errors: [audit.CodeConflict].
+	AddToken(ctx context.Context, t audit.Token) error
+	// Tokens lists them, revoked and expired ones too, oldest first, from the one after
+	// the cursor.
+	Tokens(ctx context.Context, after string, limit int) (tokens []audit.Token, next string, err error)
+	// RevokeToken ends a token; one that is revoked already keeps its time.
+	// Errors: [audit.CodeNotFound].
+	RevokeToken(ctx context.Context, tokenID string, at time.Time) error
 	// TokenByHash finds a token by the SHA-256 of its secret, in hex. Errors: [audit.CodeNotFound].
 	TokenByHash(ctx context.Context, hash string) (audit.Token, error)
 }
@@ -110,13 +118,20 @@ type Limits struct {
 	ShutdownTime time.Duration
 	// SessionTime is how long a person stays signed in; default 12 hours.
 	SessionTime time.Duration
+	// SignIns is how many attempts to sign in one address may make a minute, going to the
+	// OpenID provider and coming back counted as two; default 120, since a depot's
+	// drivers share an address.
+	SignIns int
+	// FailedTokens is how many bearer tokens that are no good one address may send a
+	// minute; default 120.
+	FailedTokens int
 }
 
 func (l Limits) withDefaults() Limits {
 	for _, n := range []struct {
 		v *int
 		d int
-	}{{&l.Judging, 8}, {&l.Uploads, 0}} {
+	}{{&l.Judging, 8}, {&l.Uploads, 0}, {&l.SignIns, 120}, {&l.FailedTokens, 120}} {
 		if *n.v <= 0 {
 			*n.v = n.d
 		}
@@ -156,6 +171,14 @@ type Config struct {
 	// that a restart signs everyone out. It must be shared where several servers answer
 	// under one name.
 	Sessions scs.Store
+	// OIDC is the OpenID provider that agents and admins sign in with; nil for none.
+	OIDC *OIDC
+	// PublicURL is where people reach the server, such as https://porchlight.example;
+	// needed with OIDC.
+	PublicURL string
+	// TrustedProxies are the proxies, by address or CIDR, whose X-Forwarded-For is
+	// believed; none by default.
+	TrustedProxies []string
 	// Secure marks cookies for HTTPS alone. Only a server on a loopback address may go without.
 	Secure bool
 	// WebhookPrivate lets webhook endpoints be on private and loopback addresses, and
@@ -176,6 +199,9 @@ func (c Config) validate() error {
 		if missing {
 			errs = append(errs, errors.New("server: Config."+name+" is missing"))
 		}
+	}
+	if c.OIDC != nil {
+		errs = append(errs, c.OIDC.validate(c.PublicURL))
 	}
 	return errors.Join(errs...)
 }

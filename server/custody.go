@@ -44,7 +44,7 @@ func newDisclosures(to custody.Appender, now func() time.Time) *disclosures {
 
 // actorOf is the caller's name in the custody log.
 func actorOf(p audit.Principal) custody.Actor {
-	return custody.Actor{Name: "token:" + p.TokenID, Role: p.Role}
+	return custody.Actor{Name: p.Actor(), Role: p.Role}
 }
 
 // log logs that the caller is about to be shown something. Drivers see what they
@@ -72,15 +72,19 @@ func (d *disclosures) look(ctx context.Context, photoID string) error {
 	return nil
 }
 
-// signedIn logs that a session begins for the holder of a token.
+// signedIn logs that a session begins for the holder of a token, or for a person whom
+// the OpenID provider vouches for.
 func (d *disclosures) signedIn(ctx context.Context, p audit.Principal) error {
-	return d.journal.Append(custody.WithActor(ctx, actorOf(p)),
-		custody.Entry{Action: custody.SessionStarted, Subject: custody.Subject{Kind: custody.Token, ID: p.TokenID}})
+	subject := custody.Subject{Kind: custody.Token, ID: p.TokenID}
+	if p.Subject != "" {
+		subject = custody.Subject{Kind: custody.Person, ID: p.Issuer + "|" + p.Subject}
+	}
+	return d.journal.Append(custody.WithActor(ctx, actorOf(p)), custody.Entry{Action: custody.SessionStarted, Subject: subject})
 }
 
 type custodyInput struct {
 	Paging
-	Kind custody.Kind `query:"subject_kind" enum:"photo,delivery,event,claim,packet,token,checklist,reaudit" doc:"With subject_id: what was done to that alone"`
+	Kind custody.Kind `query:"subject_kind" enum:"photo,delivery,event,claim,packet,token,person,webhook,checklist,reaudit" doc:"With subject_id: what was done to that alone"`
 	ID   string       `query:"subject_id" maxLength:"256" doc:"Goes with subject_kind"`
 }
 

@@ -19,8 +19,8 @@ type exchange struct {
 	id        string
 	route     *route
 	principal audit.Principal
-	token     string // the session's token hash, of a person on a page
-	csrf      string // the session's own, of a person on a page
+	session   credential // what the session brings, of a person on a page
+	csrf      string     // the session's own, of a person on a page
 	code      audit.Code
 	err       error // the cause, for the log alone
 	body      io.Reader
@@ -90,8 +90,8 @@ func (s *Server) account(c *gin.Context, x *exchange, took time.Duration) {
 		slog.String("request_id", x.id), slog.String("method", c.Request.Method), slog.String("path", c.Request.URL.Path),
 		slog.Int("status", status), slog.Int("bytes", max(0, c.Writer.Size())), slog.Duration("took", took),
 	}
-	if x.principal.TokenID != "" {
-		attrs = append(attrs, slog.String("role", string(x.principal.Role)), slog.String("token_id", x.principal.TokenID))
+	if actor := x.principal.Actor(); actor != "" {
+		attrs = append(attrs, slog.String("role", string(x.principal.Role)), slog.String("actor", actor))
 	}
 	if x.code != "" {
 		attrs = append(attrs, slog.String("code", string(x.code)))

@@ -158,6 +158,22 @@ var packetDoc = operation{
 	},
 }
 
+var tokensDoc = operation{
+	id: "list-tokens", tag: "tokens", summary: "Tokens, oldest first, without their secrets",
+	text: "Revoked and expired ones too.", errors: []int{422},
+}
+
+var makeTokenDoc = operation{
+	id: "make-token", tag: "tokens", summary: "Make a token", status: 201,
+	text:   "The answer holds the secret, which is shown this once: only its SHA-256 is kept.",
+	errors: []int{413, 415, 422},
+}
+
+var revokeTokenDoc = operation{
+	id: "revoke-token", tag: "tokens", summary: "Revoke a token", status: 204,
+	text: "It and the sessions begun with it end at once. Revoking it again changes nothing.", errors: []int{404, 422},
+}
+
 var startReauditDoc = operation{
 	id: "start-reaudit", tag: "reaudits", summary: "Judge stored photos again", status: 202,
 	text:   "Answers 200 where the run is done already, else 202; one run at a time. Issued packets never change.",

@@ -22,8 +22,10 @@ func (s *Server) pageRoutes() []route {
 		{method: "GET", path: "/", handle: s.home},
 		{method: "GET", path: "/signin", handle: s.signInPage},
 		{method: "POST", path: "/signin", handle: s.signIn},
+		{method: "GET", path: "/signin/oidc", handle: s.toProvider},
+		{method: "GET", path: "/signin/callback", handle: s.fromProvider},
 		{method: "POST", path: "/signout", roles: everyRole, handle: s.signOut},
-		{method: "GET", path: "/static/{file}", handle: s.static},
+		{method: "GET", path: "/static/{file}", bare: true, handle: s.static},
 
 		{method: "GET", path: "/driver", roles: drivers, handle: s.driverPage},
 		{method: "GET", path: "/driver/stops/{tracking_id}", roles: drivers, handle: s.stopPage},
@@ -51,7 +53,7 @@ func (s *Server) render(c *gin.Context, status int, p web.Page) error {
 // base is what every page knows about its reader.
 func (s *Server) base(c *gin.Context) web.Base {
 	x := exchangeOf(c.Request.Context())
-	return web.Base{Role: x.principal.Role, DriverID: x.principal.DriverID, CSRF: x.csrf, Now: s.now()}
+	return web.Base{Role: x.principal.Role, DriverID: x.principal.DriverID, Name: x.principal.Name, CSRF: x.csrf, Now: s.now()}
 }
 
 // problemPage answers an error with a page.
@@ -78,8 +80,8 @@ func (s *Server) static(c *gin.Context) error {
 // home is GET /: a driver's stops, else the page to begin from.
 func (s *Server) home(c *gin.Context) error {
 	x := exchangeOf(c.Request.Context())
-	if x.token != "" {
-		if err := s.authenticate(c.Request, x); err != nil && Status(audit.ErrorCode(err)) != http.StatusUnauthorized {
+	if !x.session.none() {
+		if err := s.authenticate(c, x); err != nil && Status(audit.ErrorCode(err)) != http.StatusUnauthorized {
 			return err
 		}
 	}
@@ -108,52 +110,6 @@ func (s *Server) sendToSignIn(c *gin.Context) {
 		to += "?next=" + url.QueryEscape(c.Request.URL.EscapedPath())
 	}
 	_ = s.seeOther(c, to)
-}
-
-// signInPage is GET /signin. A token in the address only fills in the form: following
-// a link signs nobody in.
-func (s *Server) signInPage(c *gin.Context) error {
-	return s.render(c, http.StatusOK, web.SignIn{Base: s.base(c), Token: c.Query("token"), Next: localPath(c.Query("next"))})
-}
-
-// signIn is POST /signin.
-func (s *Server) signIn(c *gin.Context) error {
-	f, err := s.smallForm(c)
-	if err != nil {
-		return err
-	}
-	next, hash := localPath(f.Get("next")), tokenHash(strings.TrimSpace(f.Get("token")))
-	p, err := s.principal(c.Request, hash)
-	if err != nil {
-		status := Status(audit.ErrorCode(err))
-		if status != http.StatusUnauthorized {
-			return err
-		}
-		exchangeOf(c.Request.Context()).code = audit.ErrorCode(err)
-		return s.render(c, status, web.SignIn{Base: s.base(c), Next: next, Message: audit.ErrorMessage(err)})
-	}
-	if err := s.custody.signedIn(c.Request.Context(), p); err != nil {
-		return err
-	}
-	if err := s.beginSession(c, hash); err != nil {
-		return err
-	}
-	exchangeOf(c.Request.Context()).principal = p
-	if next == "" {
-		next = "/"
-	}
-	return s.seeOther(c, next)
-}
-
-// signOut is POST /signout.
-func (s *Server) signOut(c *gin.Context) error {
-	if err := s.checkedForm(c); err != nil {
-		return err
-	}
-	if err := s.endSession(c); err != nil {
-		return err
-	}
-	return s.seeOther(c, "/signin")
 }
 
 // smallForm reads a form without a photo.
@@ -191,7 +147,7 @@ func (s *Server) checkCSRF(c *gin.Context, given string) error {
 func localPath(p string) string {
 	u, err := url.Parse(p)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") ||
-		strings.HasPrefix(p, "//") || strings.ContainsAny(p, "\\\r\n\t") || path.Clean(u.Path) == "/signin" {
+		strings.HasPrefix(p, "//") || strings.ContainsAny(p, "\\\r\n\t") || path.Clean(u.Path) == "/signin" || strings.HasPrefix(path.Clean(u.Path), "/signin/") {
 		return ""
 	}
 	return u.EscapedPath()

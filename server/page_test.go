@@ -113,6 +113,58 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
+// With HTTPS the cookie is for this host alone, with or without the server speaking it.
+func TestCookies(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		s := newStack(t, func(c *Config) { c.Secure = secure })
+		r := browser{stack: s}.postForm(t, "/signin", "token", s.secrets[audit.Agent])
+		header := r.Header.Get("Set-Cookie")
+		c, err := http.ParseSetCookie(header)
+		must(t, err)
+		name := "porchlight_session"
+		if secure {
+			name = "__Host-porchlight_session"
+		}
+		if c.Name != name || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Secure != secure || c.Path != "/" || c.Domain != "" || c.MaxAge <= 0 {
+			t.Errorf("secure %v: %s", secure, header)
+		}
+	}
+}
+
+// A form that changes something is taken from our own page alone, in the session that it
+// was made for.
+func TestForgedForms(t *testing.T) {
+	s := newStack(t)
+	s.deliveries(t, "T1")
+	s.kept(t, "T1")
+	s.addClaim(t, "C1", "T1")
+	b := browser{s, s.signedIn(t, audit.Agent)}
+	_, doc := b.open(t, "/agent/claims/C1")
+	_, other := browser{s, s.signedIn(t, audit.Agent)}.open(t, "/agent/claims/C1")
+	own := "csrf=" + csrf(doc)
+	for _, c := range []struct {
+		name, body string
+		headers    []string
+		status     int
+	}{
+		{"without the field", "", nil, 403},
+		{"with a wrong one", "csrf=x", nil, 403},
+		{"with another session's", "csrf=" + csrf(other), nil, 403},
+		{"from another site", own, []string{"Sec-Fetch-Site", "cross-site"}, 403},
+		{"from another subdomain", own, []string{"Sec-Fetch-Site", "same-site"}, 403},
+		{"from another origin, in an older browser", own, []string{"Origin", "https://elsewhere.example"}, 403},
+		{"from our own page", own, []string{"Sec-Fetch-Site", "same-origin", "Origin", s.url}, 303},
+	} {
+		r := b.post(t, "/agent/claims/C1/packets", "application/x-www-form-urlencoded", c.body, c.headers...)
+		if r.StatusCode != c.status {
+			t.Errorf("%s: %d, want %d", c.name, r.StatusCode, c.status)
+		}
+	}
+	if all, err := s.db.Packets(t.Context(), "C1"); err != nil || len(all) != 1 {
+		t.Errorf("%d packets, %v, want the one from our own page", len(all), err)
+	}
+}
+
 func TestSessionEndsWithItsToken(t *testing.T) {
 	s := newStack(t)
 	b := browser{s, s.signedIn(t, audit.Agent)}
@@ -226,7 +278,7 @@ func TestAgentAnswersAClaimFromThePage(t *testing.T) {
 func TestLocalPath(t *testing.T) {
 	for in, want := range map[string]string{
 		"": "", "/driver": "/driver", "/driver/stops/a%23b": "/driver/stops/a%23b", "//elsewhere.example": "", "https://elsewhere.example/": "",
-		`/\elsewhere.example`: "", "driver": "", "/signin": "", "/a\r\nb": "", "javascript:alert(1)": "",
+		`/\elsewhere.example`: "", "driver": "", "/signin": "", "/signin/oidc": "", "/a\r\nb": "", "javascript:alert(1)": "",
 	} {
 		if got := localPath(in); got != want {
 			t.Errorf("localPath(%q) = %q, want %q", in, got, want)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +27,10 @@ const (
 	CodeTimeout    audit.Code = "timeout"                // the body took too long to arrive
 	CodeCrossSite  audit.Code = "cross_site"             // a form that was not sent from our own page
 	CodeRejected   audit.Code = "rows_rejected"          // every row of an import was rejected
+	CodeTooMany    audit.Code = "too_many_attempts"      // from one address; Retry-After says when to go on
+	CodeSignIn     audit.Code = "sign_in_failed"         // the OpenID provider's answer is no good
+	CodeProvider   audit.Code = "provider_unavailable"   // the OpenID provider does not answer
+	CodeNoRole     audit.Code = "role_missing"           // the OpenID provider knows the person, Porchlight has no role for them
 	CodeCancelled  audit.Code = "cancelled"              // the client went away
 	problemType               = "about:blank"
 	problemMedia              = "application/problem+json"
@@ -63,6 +68,10 @@ var statuses = map[audit.Code]int{
 	CodeTimeout:            http.StatusRequestTimeout,
 	CodeCrossSite:          http.StatusForbidden,
 	CodeRejected:           http.StatusUnprocessableEntity,
+	CodeTooMany:            http.StatusTooManyRequests,
+	CodeSignIn:             http.StatusUnauthorized,
+	CodeProvider:           http.StatusServiceUnavailable,
+	CodeNoRole:             http.StatusForbidden,
 	CodeCancelled:          499, // nobody reads it; for the log and the metrics
 }
 
@@ -86,6 +95,8 @@ type Problem struct {
 	Kept *Kept `json:"kept,omitempty"`
 	// Rejected are the rows of an import that were not taken.
 	Rejected []rows.Rejection `json:"rejected,omitempty"`
+	// RetryAfter is sent as the header of that name.
+	RetryAfter time.Duration `json:"-"`
 }
 
 // Error is the problem in words.
@@ -101,6 +112,8 @@ func (p *Problem) ContentType(string) string { return problemMedia }
 func (p *Problem) GetHeaders() http.Header {
 	h := http.Header{}
 	switch p.Status {
+	case http.StatusTooManyRequests:
+		h.Set("Retry-After", strconv.Itoa(seconds(p.RetryAfter)))
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", retryAfterSecs)
 	case http.StatusUnauthorized:

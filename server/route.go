@@ -20,6 +20,7 @@ type route struct {
 	path   string       // as OpenAPI writes it: /photos/{photo_id}
 	roles  []audit.Role // that it serves; nil serves anyone, without credentials
 	page   bool         // for people: errors are pages, credentials are a session
+	bare   bool         // of a page's route: its answer depends on no session, none is read
 	doc    *operation   // of the API
 	handle func(*gin.Context) error
 	// enlist registers a route that huma reads and writes, in place of handle.
@@ -84,6 +85,10 @@ func (s *Server) apiRoutes() []route {
 		{method: "GET", path: v1 + "/claims/{claim_id}/packets", roles: claimants, doc: &packetsDoc, enlist: typed(s.packets)},
 		{method: "GET", path: v1 + "/packets/{packet_file}", roles: claimants, doc: &packetDoc, handle: s.packetFile},
 
+		{method: "GET", path: v1 + "/tokens", roles: admins, doc: &tokensDoc, enlist: typed(s.tokens)},
+		{method: "POST", path: v1 + "/tokens", roles: admins, doc: &makeTokenDoc, enlist: typed(s.makeToken)},
+		{method: "DELETE", path: v1 + "/tokens/{token_id}", roles: admins, doc: &revokeTokenDoc, enlist: typed(s.revokeToken)},
+
 		{method: "POST", path: v1 + "/reaudits", roles: admins, doc: &startReauditDoc, enlist: typed(s.startReaudit)},
 		{method: "GET", path: v1 + "/reaudits", roles: operations, doc: &reauditsDoc, enlist: typed(s.reaudits)},
 		{method: "GET", path: v1 + "/reaudits/{run_id}", roles: operations, doc: &reauditDoc, enlist: typed(s.reauditRun)},
@@ -101,13 +106,14 @@ func (s *Server) apiRoutes() []route {
 func (s *Server) routes() []route { return append(s.apiRoutes(), s.pageRoutes()...) }
 
 // register builds the router from the table, and the OpenAPI document with it.
-func (s *Server) register(version string) error {
+func (s *Server) register(version string, proxies []string) error {
 	gin.SetMode(gin.ReleaseMode)
 	e := gin.New()
 	e.HandleMethodNotAllowed = true
 	e.RedirectTrailingSlash = false
-	if err := e.SetTrustedProxies(nil); err != nil {
-		return fmt.Errorf("server: %w", err)
+	e.RemoteIPHeaders = []string{"X-Forwarded-For"}
+	if err := e.SetTrustedProxies(proxies); err != nil {
+		return fmt.Errorf("server: Config.TrustedProxies: %w", err)
 	}
 	s.engine, s.table = e, map[string]*route{}
 	e.Use(s.observe, s.guard)

@@ -3,9 +3,11 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -41,6 +43,9 @@ type Server struct {
 	spec        []byte            // the OpenAPI document
 	metrics     *metrics
 	sessions    *scs.SessionManager
+	provider    *provider // nil where none is configured
+	signIns     *throttle
+	bearers     *tokenGuard
 	crossOrigin *http.CrossOriginProtection
 	custody     *disclosures
 
@@ -73,12 +78,23 @@ func New(c Config) (*Server, error) {
 		log: c.Log, now: c.Now, newID: c.NewID, limits: limits, secure: c.Secure, webhookPrivate: c.WebhookPrivate,
 		metrics: newMetrics(c.Collectors...), sessions: newSessions(c, limits), crossOrigin: http.NewCrossOriginProtection(),
 		custody: newDisclosures(c.Records, c.Now),
+		signIns: newThrottle(limits.SignIns), bearers: newTokenGuard(limits.FailedTokens),
 		uploads: make(chan struct{}, limits.Uploads), judging: make(chan struct{}, limits.Judging), reauditing: make(chan struct{}, 1),
 	}
 	s.life, s.end = context.WithCancel(context.Background())
-	if err := s.register(c.Version); err != nil {
+	if c.OIDC != nil {
+		s.provider = newProvider(c)
+	}
+	if c.PublicURL != "" {
+		// Where a proxy changes Host, older browsers' forms are known by it.
+		if err := s.crossOrigin.AddTrustedOrigin(strings.TrimRight(c.PublicURL, "/")); err != nil {
+			return nil, fmt.Errorf("server: Config.PublicURL: %w", err)
+		}
+	}
+	if err := s.register(c.Version, c.TrustedProxies); err != nil {
 		return nil, err
 	}
+	s.deleteEnded()
 	return s, nil
 }
 

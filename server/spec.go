@@ -34,7 +34,7 @@ type operation struct {
 // problems describes the error answers.
 func (o *operation) problems() map[string]*huma.Response {
 	out := map[string]*huma.Response{}
-	for _, status := range slices.Concat([]int{400, 401, 403, 500, 503}, o.errors) {
+	for _, status := range slices.Concat([]int{400, 401, 403, 429, 500, 503}, o.errors) {
 		out[strconv.Itoa(status)] = &huma.Response{
 			Description: http.StatusText(status),
 			Content:     map[string]*huma.MediaType{problemMedia: {Schema: &huma.Schema{Ref: schemaPrefix + "Problem"}}},
@@ -95,12 +95,13 @@ func apiConfig(version string) huma.Config {
 	c.Components.Schemas = schemas
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"bearer": {
 		Type: "http", Scheme: "bearer",
-		Description: "A token made with `porchlight token create`. It carries a role and, for a driver, the driver's id.",
+		Description: "A token made with `porchlight token create` or POST /api/v1/tokens. It carries a role and, for a driver, the driver's id.",
 	}}
 	c.Tags = []*huma.Tag{
 		{Name: "deliveries", Description: "What was promised and what happened"},
 		{Name: "photos", Description: "Photos, exactly as received, and the reports on them"},
 		{Name: "claims", Description: "Claims and the packets that answer them"},
+		{Name: "tokens", Description: "Credentials of drivers and programs"},
 		{Name: "reaudits", Description: "Judging stored photos again"},
 		{Name: "webhooks", Description: "Telling other programs what happened"},
 		{Name: "custody", Description: "Who uploaded, looked at, exported or changed what"},

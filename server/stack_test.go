@@ -29,6 +29,7 @@ import (
 // stack is a server on a real database and a real directory.
 type stack struct {
 	*Server
+	config  Config // that the server was made of
 	url     string
 	db      *sqldb.DB
 	path    string // of the directory with everything
@@ -72,7 +73,11 @@ func newStack(t *testing.T, change ...func(*Config)) *stack {
 	must(t, err)
 	s.key, err = dispute.LoadOrCreateKey(s.path)
 	must(t, err)
+	h := httptest.NewUnstartedServer(nil)
+	t.Cleanup(h.Close)
+	s.url = "http://" + h.Listener.Addr().String()
 	c := Config{
+		PublicURL: s.url, Limits: Limits{SignIns: 1e6, FailedTokens: 1e6}, // the tests share an address
 		Audit:   audit.NewService(audit.Config{Objects: objects, Records: s.db, Archive: s.db, NewID: newID}),
 		Dispute: dispute.NewService(dispute.Config{Records: s.db, Objects: objects, Now: time.Now, NewID: newID, Signer: s.key}),
 		Records: s.db, Objects: objects, Pages: pages, NewID: newID, Version: "test",
@@ -81,12 +86,18 @@ func newStack(t *testing.T, change ...func(*Config)) *stack {
 	for _, f := range change {
 		f(&c)
 	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Sessions == nil {
+		c.Sessions = s.db.WebSessions(c.Now)
+	}
+	s.config = c
 	s.Server, err = New(c)
 	must(t, err)
 	t.Cleanup(s.Close)
-	h := httptest.NewServer(s)
-	t.Cleanup(h.Close)
-	s.url = h.URL
+	h.Config.Handler = s
+	h.Start()
 	for _, role := range audit.Roles {
 		s.addToken(t, role, 0)
 	}

@@ -12,9 +12,10 @@ import (
 // SignIn asks for a token: POST /signin with token and csrf.
 type SignIn struct {
 	Base
-	Token   string // from a one-time link: the form then asks for a button press alone
-	Message string // why the last attempt failed
-	Next    string // path to go to after signing in, sent along as next
+	Token        string // from a one-time link: the form then asks for a button press alone
+	Message      string // why the last attempt failed
+	Next         string // path to go to after signing in, sent along as next
+	Organisation bool   // GET /signin/oidc, with next, signs in with an OpenID provider
 }
 
 func (SignIn) template() string { return "signin.html" }

@@ -56,7 +56,7 @@ func evidence() dispute.Evidence {
 
 // full is every page with all it can show.
 func full() map[string]Page {
-	base := Base{Role: audit.Agent, CSRF: "csrf-1", Now: now}
+	base := Base{Role: audit.Agent, Name: "Jo Oduya", CSRF: "csrf-1", Now: now}
 	driver := Base{Role: audit.Driver, DriverID: "D7", CSRF: "csrf-1", Now: now}
 	hidden := delivery("TBA310000000101", "1217 NW 62nd St", audit.Hidden, 14)
 	hidden.Unit, hidden.DoNotRing, hidden.Proofs = "4B", true, audit.Proofs{audit.ProofPhoto, audit.ProofOneTimePassword}
@@ -79,9 +79,10 @@ func full() map[string]Page {
 	running := audit.Run{RunID: "0199-run", Checklist: "guide-2026", StartedAt: now, Done: 500}
 	leading := func(f audit.Finding) *audit.Finding { return &f }
 	return map[string]Page{
-		"signin":      SignIn{Base: Base{CSRF: "csrf-1"}, Message: "That token is not known. Ask dispatch for a new one.", Next: "/driver"},
-		"signin_link": SignIn{Base: Base{CSRF: "csrf-1"}, Token: "secret-1"},
-		"home":        Home{},
+		"signin":              SignIn{Base: Base{CSRF: "csrf-1"}, Message: "That token is not known. Ask dispatch for a new one.", Next: "/driver"},
+		"signin_organisation": SignIn{Base: Base{CSRF: "csrf-1"}, Organisation: true, Next: "/agent"},
+		"signin_link":         SignIn{Base: Base{CSRF: "csrf-1"}, Token: "secret-1"},
+		"home":                Home{},
 		"driver": Driver{driver, []Stop{
 			{Delivery: tomorrow, Required: one, Missing: one},
 			{Delivery: next, Required: one, Missing: one, Verdict: audit.Retake},
@@ -137,7 +138,7 @@ const evil = `"><script>alert(1)</script><img src=x onerror=alert(2)>'</title>{{
 func hostile(t *testing.T) map[string]Page {
 	t.Helper()
 	long := evil + strings.Repeat("W", 300)
-	base := Base{Title: evil, Role: audit.Agent, DriverID: evil, CSRF: evil, Now: now}
+	base := Base{Title: evil, Role: audit.Agent, DriverID: evil, Name: long, CSRF: evil, Now: now}
 	d := audit.Delivery{TrackingID: evil, DriverID: evil, Instruction: evil, Proofs: audit.Proofs{evil}, Note: evil, OutcomeReason: evil,
 		Stop: audit.Stop{Address: long, Unit: evil, Locality: evil, Postcode: evil, Country: evil, TimeZone: evil, Kind: evil}}
 	u := audit.Upload{UploadID: evil, PhotoID: evil, TrackingID: evil, Role: evil, DriverID: evil, MediaType: evil}
@@ -151,7 +152,7 @@ func hostile(t *testing.T) map[string]Page {
 	lines := []dispute.Line{{At: now, Local: evil, What: evil, Source: evil}}
 	run := audit.Run{RunID: evil, Checklist: evil, Filter: audit.Filter{DriverID: evil}, StartedAt: now}
 	return map[string]Page{
-		"signin": SignIn{base, evil, evil, evil}, "home": Home{base}, "driver": Driver{base, []Stop{stop}},
+		"signin": SignIn{base, evil, evil, evil, true}, "signin_organisation": SignIn{Base: base, Next: evil, Organisation: true}, "home": Home{base}, "driver": Driver{base, []Stop{stop}},
 		"driver_stop":    DriverStop{base, stop, []audit.Delivery{d}, []Photo{photo}, evil},
 		"driver_verdict": DriverVerdict{base, stop, photo, true, &d},
 		"agent":          Agent{base, []ClaimRow{{c, d, evil, evil}}, evil},

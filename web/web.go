@@ -40,6 +40,7 @@ type Base struct {
 	Title    string     // of the document; the page's own where empty
 	Role     audit.Role // empty where nobody is signed in
 	DriverID string     // of a driver
+	Name     string     // of who signed in with an OpenID provider
 	CSRF     string     // goes into each form's hidden field csrf
 	Now      time.Time  // what "overdue" and "today" are held against
 }

@@ -33,6 +33,8 @@ const (
 	PacketExported  Action = "packet.exported"
 	TokenCreated    Action = "token.created"
 	TokenRevoked    Action = "token.revoked"
+	WebhookAdded    Action = "webhook.added"
+	WebhookRemoved  Action = "webhook.removed"
 	SessionStarted  Action = "session.started"
 	ChecklistKept   Action = "checklist.kept"
 	ReauditStarted  Action = "reaudit.started"
@@ -50,12 +52,14 @@ const (
 	Claim     Kind = "claim"
 	Packet    Kind = "packet"
 	Token     Kind = "token"
+	Person    Kind = "person"  // ISSUER|SUBJECT, whom an OpenID provider vouches for
+	Webhook   Kind = "webhook" // an endpoint
 	Checklist Kind = "checklist"
 	Reaudit   Kind = "reaudit"
 )
 
 // Kinds are all kinds.
-var Kinds = []Kind{Photo, Delivery, Event, Claim, Packet, Token, Checklist, Reaudit}
+var Kinds = []Kind{Photo, Delivery, Event, Claim, Packet, Token, Person, Webhook, Checklist, Reaudit}
 
 // Subject is the thing that something was done to.
 type Subject struct {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 // serveSettings are the flags of `porchlight serve`.
 type serveSettings struct {
 	storeSettings
+	signInSettings
 	listen, logFormat, logLevel string
 	uploads, judging            int
 	secure, healthy             bool
@@ -36,7 +38,10 @@ func serveCommand() *cobra.Command {
 		Long: `Run the service. By default records are kept in an SQLite file and photos in a folder,
 both in --data; any number of services may share a Postgres database and an S3 store.
 
-Make tokens with "porchlight token create" and sign in at /signin. The API is described at
+Make tokens with "porchlight token create" and sign in at /signin. Agents and admins may
+sign in with their organisation's OpenID provider instead: register Porchlight there with
+the redirect URI PUBLIC-URL/signin/callback, and set --public-url, --oidc-issuer,
+--oidc-client-id and PORCHLIGHT_OIDC_CLIENT_SECRET. The API is described at
 /openapi.json; /healthz, /readyz and /metrics are for the ones who watch it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -48,12 +53,13 @@ Make tokens with "porchlight token create" and sign in at /signin. The API is de
 	}
 	f := cmd.Flags()
 	s.storeSettings.flags(f)
+	s.signInSettings.flags(f)
 	f.StringVar(&s.listen, "listen", "127.0.0.1:8080", "`ADDRESS` to listen on")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.IntVar(&s.uploads, "uploads", 0, "photos held in memory at once; past them the answer is 503 with Retry-After; default four times --judging")
 	f.IntVar(&s.judging, "judging", 0, "photos decoded at once; default 8")
-	f.BoolVar(&s.secure, "secure", false, "mark cookies for HTTPS alone; set it wherever a proxy in front speaks HTTPS")
+	f.BoolVar(&s.secure, "secure", false, "mark cookies for HTTPS alone; set it wherever a proxy in front speaks HTTPS; a --public-url of https sets it")
 	webhookFlag(f, &s.webhookPrivate)
 	f.BoolVar(&s.healthy, "healthy", false, "only ask the service at --listen whether it is ready (exit status 0), for container health checks")
 	setting("listen", "log-format", "log-level", "uploads", "judging", "secure")
@@ -64,7 +70,8 @@ Make tokens with "porchlight token create" and sign in at /signin. The API is de
 // opened stores and the address once connections are accepted.
 func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) error) error {
 	log, err := s.logger()
-	if err != nil {
+	provider, public, proxies, faults := s.signInSettings.read()
+	if err := errors.Join(err, faults); err != nil {
 		return err
 	}
 	st, err := s.open(ctx)
@@ -79,7 +86,9 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 	webhooks := sender.New(sender.Config{Outbox: st.db, AllowPrivate: s.webhookPrivate, UserAgent: "Porchlight/" + version, Log: log})
 	srv, err := server.New(server.Config{
 		Audit: st.audit, Dispute: st.dispute, Records: st.db, Objects: st.objects, Pages: pages, Log: log, NewID: newID,
-		Limits: server.Limits{Uploads: s.uploads, Judging: s.judging}, Secure: s.secure, Version: version,
+		Limits:   server.Limits{Uploads: s.uploads, Judging: s.judging},
+		Sessions: st.db.WebSessions(time.Now), OIDC: provider, PublicURL: public, TrustedProxies: proxies,
+		Secure: s.secure || strings.HasPrefix(public, "https://"), Version: version,
 		WebhookPrivate: s.webhookPrivate, Collectors: []prometheus.Collector{webhooks},
 	})
 	if err != nil {

@@ -63,30 +63,42 @@ func tokenListCommand() *cobra.Command {
 				return err
 			}
 			defer st.Close()
-			tokens, err := st.db.Tokens(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if len(tokens) == 0 {
-				fmt.Fprintln(cmd.OutOrStdout(), "No tokens yet: porchlight token create --role ...")
-			}
-			for _, t := range tokens {
-				state := "good"
-				switch {
-				case t.RevokedAt != nil:
-					state = "revoked " + t.RevokedAt.Format(time.RFC3339)
-				case t.ExpiresAt != nil && t.ExpiresAt.Before(time.Now()):
-					state = "expired " + t.ExpiresAt.Format(time.RFC3339)
-				case t.ExpiresAt != nil:
-					state = "good until " + t.ExpiresAt.Format(time.RFC3339)
+			any := false
+			for after := ""; ; {
+				tokens, next, err := st.db.Tokens(cmd.Context(), after, 500)
+				if err != nil {
+					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s  %-8s  %-12s  made %s  %s\n", t.TokenID, t.Role, t.DriverID, t.CreatedAt.Format(time.RFC3339), state)
+				for _, t := range tokens {
+					any = true
+					fmt.Fprintf(cmd.OutOrStdout(), "%s  %-8s  %-12s  made %s  %s\n",
+						t.TokenID, t.Role, t.DriverID, t.CreatedAt.Format(time.RFC3339), tokenState(t, time.Now()))
+				}
+				if after = next; after == "" {
+					break
+				}
+			}
+			if !any {
+				fmt.Fprintln(cmd.OutOrStdout(), "No tokens yet: porchlight token create --role ...")
 			}
 			return nil
 		},
 	}
 	s.flags(cmd.Flags())
 	return cmd
+}
+
+// tokenState says in words whether a token is good.
+func tokenState(t audit.Token, now time.Time) string {
+	switch {
+	case t.RevokedAt != nil:
+		return "revoked " + t.RevokedAt.Format(time.RFC3339)
+	case t.ExpiresAt != nil && !now.Before(*t.ExpiresAt):
+		return "expired " + t.ExpiresAt.Format(time.RFC3339)
+	case t.ExpiresAt != nil:
+		return "good until " + t.ExpiresAt.Format(time.RFC3339)
+	}
+	return "good"
 }
 
 func tokenRevokeCommand() *cobra.Command {

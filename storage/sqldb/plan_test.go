@@ -46,6 +46,8 @@ func TestPlansUseIndexes(t *testing.T) {
 			{"claims by due", queryClaims, []any{0, "C1", 10}},
 			{"packets", queryPackets, []any{"C1"}},
 			{"token", queryTokens + ` WHERE hash = $1`, []any{"h"}},
+			{"tokens by age", queryTokenPage, []any{0, "K1", 10}},
+			{"a person's session", queryWebSession, []any{"h", 0}},
 			{"similar photos", querySimilar, append(bands, "p", 50)},
 			{"photos at a stop", queryAtStop, []any{"D1", "s", 0, 50}},
 			{"a re-audit's chunk", queryMatching, []any{"a", 0, 1, 10}},

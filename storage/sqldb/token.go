@@ -2,13 +2,17 @@ package sqldb
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"porchlight/audit"
 	"porchlight/audit/custody"
 )
 
-const queryTokens = `SELECT token_id, hash, role, driver_id, created_at, expires_at, revoked_at FROM tokens`
+const (
+	queryTokens    = `SELECT token_id, hash, role, driver_id, created_at, expires_at, revoked_at FROM tokens`
+	queryTokenPage = queryTokens + ` WHERE (created_at, token_id) > ($1, $2) ORDER BY created_at, token_id LIMIT $3`
+)
 
 // AddToken keeps a token. Errors: [audit.CodeConflict] where its id or hash is taken.
 func (db *DB) AddToken(ctx context.Context, t audit.Token) error {
@@ -36,9 +40,16 @@ func (db *DB) TokenByHash(ctx context.Context, hash string) (audit.Token, error)
 	return one(ctx, db.on(db.reader), "token", scanToken, queryTokens+` WHERE hash = $1`, hash)
 }
 
-// Tokens lists all tokens, oldest first.
-func (db *DB) Tokens(ctx context.Context) ([]audit.Token, error) {
-	return collect(ctx, db.on(db.reader), scanToken, queryTokens+` ORDER BY created_at, token_id`)
+// Tokens lists tokens, revoked and expired ones too, oldest first, from the one after
+// the cursor. Errors: [audit.CodeInvalid] for a cursor that was not given out.
+func (db *DB) Tokens(ctx context.Context, after string, limit int) (tokens []audit.Token, next string, err error) {
+	from, err := parseCursor(after, cursor{N: math.MinInt64})
+	if err != nil {
+		return nil, "", err
+	}
+	return page(ctx, db, limit, scanToken, func(t audit.Token) (audit.Token, string) {
+		return t, cursor{micros(t.CreatedAt), t.TokenID}.String()
+	}, queryTokenPage, from.N, from.ID)
 }
 
 // RevokeToken ends a token. One that is revoked already keeps its time. Errors:

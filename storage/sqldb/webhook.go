@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 	"porchlight/audit/dispute"
 	"porchlight/audit/webhook"
 )
@@ -43,7 +44,11 @@ func (db *DB) AddEndpoint(ctx context.Context, e webhook.Endpoint) error {
 		}
 		_, err = s.exec(ctx, `INSERT INTO webhook_endpoints (endpoint_id, url, events, secret, created_at, disabled_at) VALUES ($1, $2, $3, $4, $5, 0)`,
 			e.EndpointID, e.URL, events, e.Secret, micros(e.CreatedAt))
-		return err
+		if err != nil {
+			return err
+		}
+		return s.log(ctx, custody.Entry{Action: custody.WebhookAdded, Subject: custody.Subject{Kind: custody.Webhook, ID: e.EndpointID},
+			Detail: custody.Details(map[string]string{"url": e.URL})})
 	})
 }
 
@@ -62,7 +67,10 @@ func (db *DB) RemoveEndpoint(ctx context.Context, endpointID string) error {
 		if err == nil {
 			_, err = s.exec(ctx, `DELETE FROM webhook_messages WHERE endpoint_id = $1`, endpointID)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.log(ctx, custody.Entry{Action: custody.WebhookRemoved, Subject: custody.Subject{Kind: custody.Webhook, ID: endpointID}})
 	})
 }
 

@@ -132,7 +132,21 @@ func testTokens(t *testing.T, r Records) {
 	}
 	wantCode(t, "RevokeToken of none", r.RevokeToken(t.Context(), "K9", at(5)), audit.CodeNotFound)
 	driver.RevokedAt = ptr(at(5))
-	all, err := r.Tokens(t.Context())
-	wantCode(t, "Tokens", err, "")
-	same(t, "tokens", all, []audit.Token{driver, admin})
+	for _, limit := range []int{1, 2, 3} {
+		var got []audit.Token
+		for after := ""; ; {
+			page, next, err := r.Tokens(t.Context(), after, limit)
+			wantCode(t, "Tokens", err, "")
+			if len(page) > limit {
+				t.Fatalf("a page of %d tokens, want at most %d", len(page), limit)
+			}
+			got = append(got, page...)
+			if after = next; after == "" {
+				break
+			}
+		}
+		same(t, fmt.Sprint("tokens by ", limit), got, []audit.Token{driver, admin})
+	}
+	_, _, err = r.Tokens(t.Context(), "!!!", 10)
+	wantCode(t, "Tokens from a cursor that is none", err, audit.CodeInvalid)
 }

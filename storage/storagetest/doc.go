@@ -1,5 +1,6 @@
 // Package storagetest is the contract that every store is held to: [TestObjects] for
-// photos' bytes, [TestRecords] for what is known about them. A store's own test runs
+// photos' bytes, [TestRecords] for what is known about them, [TestWebSessions] for who is
+// signed in. A store's own test runs
 // the suite on the real thing.
 package storagetest
 

@@ -42,7 +42,7 @@ type Records interface {
 	AddEvents(ctx context.Context, events []dispute.Event) error
 	AddToken(ctx context.Context, t audit.Token) error
 	TokenByHash(ctx context.Context, hash string) (audit.Token, error)
-	Tokens(ctx context.Context) ([]audit.Token, error)
+	Tokens(ctx context.Context, after string, limit int) ([]audit.Token, string, error)
 	RevokeToken(ctx context.Context, tokenID string, at time.Time) error
 	Run(ctx context.Context, runID string) (audit.Run, error)
 	Runs(ctx context.Context, after string, limit int) ([]audit.Run, string, error)

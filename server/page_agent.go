@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"net/http"
 	"slices"
 
@@ -9,7 +8,6 @@ import (
 
 	"porchlight/audit"
 	"porchlight/audit/custody"
-	"porchlight/audit/dispute"
 	"porchlight/web"
 )
 
@@ -48,17 +46,15 @@ func (s *Server) showClaim(c *gin.Context, message string) error {
 	if err != nil {
 		return err
 	}
-	draft, err := s.draft(ctx, file.Claim.ClaimID)
-	if err != nil {
-		return err
-	}
 	if err := s.custody.log(ctx, custody.ClaimViewed, custody.Claim, file.Claim.ClaimID); err != nil {
 		return err
 	}
-	file.Recommendation = draft.Recommendation
-	page := web.AgentClaim{
-		Base: s.base(c), CaseFile: file, Message: message, Driver: draft.Driver,
-		Timeline: draft.Timeline, Undated: draft.Undated, NotOnRecord: draft.NotOnRecord,
+	page := web.AgentClaim{Base: s.base(c), CaseFile: file, Message: message, NotOnRecord: file.NotOnRecord()}
+	page.Timeline, page.Undated = file.Timeline()
+	if driver := file.Evidence.Delivery.DriverID; s.dispute.DriverRecord != nil && driver != "" {
+		if page.Driver, err = s.dispute.DriverRecord(ctx, driver, s.now()); err != nil {
+			return err
+		}
 	}
 	for _, r := range refs {
 		page.Packets = append(page.Packets, web.PacketRow{PacketID: r.PacketID, IssuedAt: r.IssuedAt})
@@ -66,19 +62,6 @@ func (s *Server) showClaim(c *gin.Context, message string) error {
 	slices.SortStableFunc(page.Packets, func(a, b web.PacketRow) int { return b.IssuedAt.Compare(a.IssuedAt) })
 	return s.render(c, http.StatusOK, page)
 }
-
-// draft is the packet that would be issued now. It is kept nowhere. Its originals are
-// read, so that an agent learns of a missing or damaged one before issuing.
-func (s *Server) draft(ctx context.Context, claimID string) (dispute.Packet, error) {
-	config := s.dispute.Config
-	config.Records = unkept{config.Records}
-	return dispute.NewService(config).Issue(ctx, claimID)
-}
-
-// unkept are records that keep no packet.
-type unkept struct{ dispute.Records }
-
-func (unkept) AddPacket(context.Context, dispute.FrozenPacket) error { return nil }
 
 // issueFromPage is POST /agent/claims/{claim_id}/packets.
 func (s *Server) issueFromPage(c *gin.Context) error {

@@ -32,6 +32,10 @@ func (r route) routed() string {
 	return strings.NewReplacer("{", ":", "}", "").Replace(r.path)
 }
 
+// maxTypedBytes bounds the body of a route that huma reads: an event's detail is the
+// longest thing in one, and huma reads it whole, twice, before it says what is wrong.
+const maxTypedBytes = 64 << 10
+
 // typed makes a route's handler of a function from a typed input to a typed answer.
 // huma reads and validates the one, writes the other and describes both.
 func typed[I, O any](f func(context.Context, *I) (*O, error)) func(*Server, huma.API, huma.Operation) {
@@ -130,6 +134,7 @@ func (s *Server) register(version string, proxies []string) error {
 		s.table[key] = &r
 		op := r.operation()
 		if r.enlist != nil {
+			op.MaxBodyBytes = maxTypedBytes
 			r.enlist(s, api, *op)
 			continue
 		}

@@ -63,6 +63,12 @@ type CaseFile struct {
 	Recommendation Recommendation `json:"recommendation"`
 }
 
+// Timeline lists what happened, oldest first, and what is on record without a time.
+func (f CaseFile) Timeline() (dated, undated []Line) { return timeline(f.Claim, f.Evidence) }
+
+// NotOnRecord names what a reader of the claim would look for in vain.
+func (f CaseFile) NotOnRecord() []string { return notOnRecord(f.Claim, f.Evidence) }
+
 // Case joins a claim with what is on record about its delivery. A delivery that is not
 // on record is an answer, not an error: the evidence then holds the tracking id alone.
 // The photos' originals are not read. Errors: those of [Records].

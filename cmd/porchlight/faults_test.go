@@ -300,7 +300,8 @@ func TestCutConnections(t *testing.T) {
 }
 
 // TestCorruptedObject changes a stored photo behind the server's back: it is never
-// handed out as the original, nor put into a packet, and the others are.
+// handed out as the original, a packet says so instead of holding it, and the others are
+// served as before.
 func TestCorruptedObject(t *testing.T) {
 	data := t.TempDir()
 	at := []string{"--data", data}
@@ -324,9 +325,18 @@ func TestCorruptedObject(t *testing.T) {
 	}
 	p.do(http.StatusOK, "POST", "/api/v1/claims", s.token, "application/json",
 		[]byte(`[{"claim_id":"C3","tracking_id":"T3","reported_at":"2026-11-21T09:00:00Z"},{"claim_id":"C4","tracking_id":"T4","reported_at":"2026-11-21T09:00:00Z"}]`))
-	a, err = p.try("POST", "/api/v1/claims/C3/packets", s.token, "", nil)
-	if err != nil || json.Unmarshal(a.body, &problem) != nil || problem.Code != string(audit.CodeCorrupted) {
-		t.Errorf("a packet with it: %d %.300s (%v), want code %s", a.status, a.body, err, audit.CodeCorrupted)
+	// A packet says that the original is damaged instead of holding it.
+	var issued struct {
+		PacketID string `json:"packet_id"`
+	}
+	p.do(http.StatusCreated, "POST", "/api/v1/claims/C3/packets", s.token, "", nil).json(t, &issued)
+	packet := p.do(http.StatusOK, "GET", "/api/v1/packets/"+issued.PacketID+".json", s.token, "", nil).body
+	if !bytes.Contains(packet, []byte(`"corrupted"`)) {
+		t.Errorf("the packet does not say that its photo is damaged: %.2000s", packet)
+	}
+	zipped := p.do(http.StatusOK, "GET", "/api/v1/packets/"+issued.PacketID+".zip", s.token, "", nil).body
+	if bytes.Contains(zipped, b) {
+		t.Error("the packet holds the damaged photo")
 	}
 	p.do(http.StatusCreated, "POST", "/api/v1/claims/C4/packets", s.token, "", nil)
 	intact := 0

@@ -207,7 +207,13 @@ func ReadChecklist(r io.Reader) (*Checklist, error) {
 // ParseChecklist reads a checklist's YAML and checks it whole. The error is an [Error]
 // with [CodeChecklist] whose message has a line "line N: ..." for every fault: a key
 // that does not exist, a check or limit that is missing, a limit that is impossible.
-func ParseChecklist(b []byte) (*Checklist, error) {
+func ParseChecklist(b []byte) (c *Checklist, err error) {
+	// The YAML library panics on some files, such as one with a map for a map's key.
+	defer func() {
+		if v := recover(); v != nil {
+			c, err = nil, Errorf(CodeChecklist, "The checklist is not YAML that can be read: %v", v)
+		}
+	}()
 	if len(b) > MaxChecklistBytes {
 		return nil, Errorf(CodeChecklist, "The checklist is larger than %d bytes", MaxChecklistBytes)
 	}
@@ -218,7 +224,7 @@ func ParseChecklist(b []byte) (*Checklist, error) {
 	if len(doc.Content) == 0 {
 		return nil, Errorf(CodeChecklist, "line 1: The checklist is empty")
 	}
-	c := &Checklist{text: string(b)}
+	c = &Checklist{text: string(b)}
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	dec.KnownFields(true)
 	if err := dec.Decode(c); err != nil {

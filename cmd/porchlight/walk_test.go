@@ -47,7 +47,7 @@ func program(args ...string) *exec.Cmd {
 }
 
 // run runs a command of the program and returns what it printed.
-func run(t *testing.T, wantExit int, args ...string) (stdout, stderr string) {
+func run(t testing.TB, wantExit int, args ...string) (stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	cmd := program(args...)
@@ -60,9 +60,9 @@ func run(t *testing.T, wantExit int, args ...string) (stdout, stderr string) {
 }
 
 // sites are the stores that a service can stand on, as the flags that choose them.
-var sites = map[string]func(t *testing.T) []string{
-	"SQLite and a folder": func(*testing.T) []string { return nil },
-	"Postgres and S3": func(t *testing.T) []string {
+var sites = map[string]func(t testing.TB) []string{
+	"SQLite and a folder": func(testing.TB) []string { return nil },
+	"Postgres and S3": func(t testing.TB) []string {
 		b := storagetest.S3(t)
 		scheme := "http://"
 		if b.Secure {
@@ -77,7 +77,7 @@ var sites = map[string]func(t *testing.T) []string{
 }
 
 // newToken makes a token with the command for it.
-func newToken(t *testing.T, at []string, args ...string) string {
+func newToken(t testing.TB, at []string, args ...string) string {
 	t.Helper()
 	out, _ := run(t, 0, slices.Concat([]string{"token", "create"}, at, args)...)
 	return strings.TrimSpace(out)
@@ -85,7 +85,7 @@ func newToken(t *testing.T, at []string, args ...string) string {
 
 // process is a running `porchlight serve`.
 type process struct {
-	t    *testing.T
+	t    testing.TB
 	args []string
 	url  string
 	cmd  *exec.Cmd
@@ -93,7 +93,7 @@ type process struct {
 }
 
 // startServer starts the real server process on its own port.
-func startServer(t *testing.T, args ...string) *process {
+func startServer(t testing.TB, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, args: args}
 	p.start()
@@ -128,7 +128,7 @@ func (p *process) start() {
 }
 
 // freeAddress is a loopback address that nobody listens on.
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -151,7 +151,7 @@ type answer struct {
 	body   []byte
 }
 
-func (a answer) json(t *testing.T, into any) {
+func (a answer) json(t testing.TB, into any) {
 	t.Helper()
 	if err := json.Unmarshal(a.body, into); err != nil {
 		t.Fatalf("status %d, %v: %s", a.status, err, a.body)
@@ -219,7 +219,7 @@ func (p *process) upload(want int, token, tracking string, photo []byte, fields 
 	return p.do(want, "POST", "/api/v1/deliveries/"+tracking+"/photos", token, contentType, body)
 }
 
-func form(t *testing.T, photo []byte, fields map[string]string) (body []byte, contentType string) {
+func form(t testing.TB, photo []byte, fields map[string]string) (body []byte, contentType string) {
 	t.Helper()
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
@@ -407,7 +407,7 @@ func walkOn(t *testing.T, stores []string) {
 
 // rehash unzips a packet and holds every file against the manifest, and the originals
 // against the photos that were uploaded.
-func rehash(t *testing.T, packet []byte, photos map[string][]byte) {
+func rehash(t testing.TB, packet []byte, photos map[string][]byte) {
 	t.Helper()
 	z, err := zip.NewReader(bytes.NewReader(packet), int64(len(packet)))
 	if err != nil {

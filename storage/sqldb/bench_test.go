@@ -79,8 +79,9 @@ func seed(b *testing.B, db *DB, n int) {
 	}
 }
 
-func benchSize(fallback int) int {
-	if n, err := strconv.Atoi(os.Getenv("PORCHLIGHT_BENCH_UPLOADS")); err == nil {
+// benchSize is how many rows a benchmark works on: what the variable says, else fallback.
+func benchSize(variable string, fallback int) int {
+	if n, err := strconv.Atoi(os.Getenv(variable)); err == nil && n > 0 {
 		return n
 	}
 	return fallback
@@ -89,7 +90,7 @@ func benchSize(fallback int) int {
 // BenchmarkReaudit is the records' part of a re-audit: load a chunk, store its reports.
 func BenchmarkReaudit(b *testing.B) {
 	db := openBench(b)
-	n := benchSize(10_000)
+	n := benchSize("PORCHLIGHT_BENCH_UPLOADS", 10_000)
 	seed(b, db, n)
 	const chunk = 500
 	b.ResetTimer()
@@ -122,7 +123,7 @@ func BenchmarkReaudit(b *testing.B) {
 // BenchmarkSimilar looks for photos like one that is on record among all.
 func BenchmarkSimilar(b *testing.B) {
 	db := openBench(b)
-	n := benchSize(20_000)
+	n := benchSize("PORCHLIGHT_BENCH_UPLOADS", 20_000)
 	for start := 0; start < n; start += 1000 {
 		ids, pictures := []string{}, map[string]audit.Measurement{}
 		for i := range 1000 {

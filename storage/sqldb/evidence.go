@@ -49,6 +49,11 @@ func (db *DB) DriverDeliveries(ctx context.Context, driverID string, from, to ti
 
 const queryDriverDeliveries = `SELECT json FROM deliveries WHERE driver_id = $1 AND sort_at >= $2 AND sort_at < $3 ORDER BY sort_at, tracking_id`
 
+const (
+	queryEvents = `SELECT json FROM events WHERE tracking_id IN `
+	eventOrder  = ` ORDER BY at, event_id`
+)
+
 // evidence joins deliveries with their uploads and events.
 func (s session) evidence(ctx context.Context, ds []audit.Delivery) ([]dispute.Evidence, error) {
 	ids := make([]string, len(ds))
@@ -63,7 +68,7 @@ func (s session) evidence(ctx context.Context, ds []audit.Delivery) ([]dispute.E
 	for chunk := range slices.Chunk(ids, chunkRows) {
 		marks, args := s.list(chunk)
 		found, err := collect(ctx, s, scanJSON[dispute.Event],
-			`SELECT json FROM events WHERE tracking_id IN (`+marks+`) ORDER BY at, event_id`, args...)
+			queryEvents+`(`+marks+`)`+eventOrder, args...)
 		if err != nil {
 			return nil, err
 		}

@@ -45,6 +45,7 @@ func TestPlansUseIndexes(t *testing.T) {
 			{"claim", queryClaim, []any{"C1"}},
 			{"claims by due", queryClaims, []any{0, "C1", 10}},
 			{"packets", queryPackets, []any{"C1"}},
+			{"a delivery's events", queryEvents + `($1,$2)` + eventOrder, []any{"a", "b"}},
 			{"token", queryTokens + ` WHERE hash = $1`, []any{"h"}},
 			{"tokens by age", queryTokenPage, []any{0, "K1", 10}},
 			{"a person's session", queryWebSession, []any{"h", 0}},

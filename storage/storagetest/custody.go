@@ -103,12 +103,10 @@ func testCustodyAtOnce(t *testing.T, r Records) {
 		ctx := custody.WithActor(t.Context(), custody.Actor{Name: fmt.Sprint("token:", i)})
 		for n := range each {
 			u := upload(fmt.Sprint("photo ", i, " ", n), fmt.Sprint("T", i), fmt.Sprint("D", i), at(float64(n)))
-			if _, _, _, err := r.AddUpload(ctx, u, measurement(print(i*each+n), 90), judgeAs(u, audit.Accept, nil)); err != nil {
-				t.Errorf("AddUpload: %v", err)
-			}
-			if err := journal.Append(ctx, custody.Entry{Action: custody.PhotoViewed, Subject: custody.Subject{Kind: custody.Photo, ID: u.PhotoID}}); err != nil {
-				t.Errorf("Append: %v", err)
-			}
+			insistOnUpload(ctx, t, r, u, measurement(print(i*each+n), 90), judgeAs(u, audit.Accept, nil))
+			insist(t, "Append", func() error {
+				return journal.Append(ctx, custody.Entry{Action: custody.PhotoViewed, Subject: custody.Subject{Kind: custody.Photo, ID: u.PhotoID}})
+			})
 		}
 	})
 	seen := map[string]int{}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"porchlight/fixtures"
+)
+
+// BenchmarkLoad uploads photos of about 3 MB from 8 and 64 clients to the real server
+// process, on the embedded stores and on Postgres with S3, while one agent reads a claim's
+// page and its packets over and over. It reports
+//
+//	photos/s, p50-ms, p99-ms   of an upload, from its first byte to its 201, with tries that were answered 503
+//	x-audit                    the server's CPU time to that of `porchlight audit` over the same photos
+//	peak-MiB                   of the server
+//	read-p99-ms                of the agent's reads
+//
+// PORCHLIGHT_BENCH_PHOTOS sets how many photos each run sends.
+func BenchmarkLoad(b *testing.B) {
+	n := 96
+	if v, err := strconv.Atoi(os.Getenv("PORCHLIGHT_BENCH_PHOTOS")); err == nil && v > 0 {
+		n = v
+	}
+	photos := make([][]byte, n)
+	whole := heavyPhotos(b)
+	for i := range photos {
+		photos[i] = fixtures.Distinct(whole[i%len(whole)], i)
+	}
+	auditing := auditTime(b, photos)
+	for _, name := range []string{"SQLite and a folder", "Postgres and S3"} {
+		for _, clients := range []int{8, 64} {
+			b.Run(fmt.Sprintf("%s/%d", strings.ReplaceAll(name, " ", "-"), clients), func(b *testing.B) {
+				for b.Loop() {
+					load(b, sites[name](b), photos, clients, auditing)
+				}
+			})
+		}
+	}
+}
+
+// heavyPhotos are phone photos of several MB: labelled ones where there are any, else
+// one that is drawn.
+func heavyPhotos(b *testing.B) (all [][]byte) {
+	b.Helper()
+	names, _ := filepath.Glob(filepath.Join(os.Getenv("PORCHLIGHT_PHOTOS"), "deliveries", "*.jp*g"))
+	for _, name := range names {
+		photo, err := os.ReadFile(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if len(photo) > 2_000_000 && len(photo) < 5_000_000 {
+			all = append(all, photo)
+		}
+	}
+	if len(all) == 0 {
+		all = append(all, fixtures.Scene{Place: 1, Shot: 1, Number: "4702", Width: 4032, Height: 3024}.JPEG())
+	}
+	return all
+}
+
+// auditTime is the CPU time that `porchlight audit` takes over the photos.
+func auditTime(b *testing.B, photos [][]byte) time.Duration {
+	b.Helper()
+	dir := b.TempDir()
+	for i, photo := range photos {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%04d.jpg", i)), photo, 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+	cmd := program("audit", "--json", dir)
+	cmd.Stdout = nil
+	_ = cmd.Run() // a photo that must be taken again is an answer
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() > 1 {
+		b.Fatalf("porchlight audit: %v", cmd.ProcessState)
+	}
+	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+}
+
+func load(b *testing.B, stores []string, photos [][]byte, clients int, auditing time.Duration) {
+	b.StopTimer()
+	at := append([]string{"--data", b.TempDir()}, stores...)
+	p := startServer(b, append(at, "--log-level", "error")...)
+	admin, agent := newToken(b, at, "--role", "admin"), newToken(b, at, "--role", "agent")
+	rows := "tracking_id,address\n"
+	for i := range photos {
+		rows += fmt.Sprintf("T%d,%d Elm St\n", i, i)
+	}
+	p.do(http.StatusOK, "POST", "/api/v1/deliveries", admin, "text/csv", []byte(rows))
+	p.do(http.StatusOK, "POST", "/api/v1/claims", admin, "application/json", []byte(`{"claim_id":"C1","tracking_id":"T0"}`))
+	reader := signedIn(b, p, agent)
+	before := p.cpu()
+	b.StartTimer()
+
+	jobs, stop := make(chan int), make(chan struct{})
+	took := make([]time.Duration, len(photos))
+	var reads []time.Duration
+	var uploading, reading sync.WaitGroup
+	for range clients {
+		uploading.Go(func() {
+			for i := range jobs {
+				body, contentType := form(b, photos[i], nil)
+				start := time.Now()
+				for {
+					a, err := p.try("POST", fmt.Sprintf("/api/v1/deliveries/T%d/photos", i), admin, contentType, body)
+					if err == nil && a.status == http.StatusCreated {
+						break
+					}
+					if err != nil || a.status != http.StatusServiceUnavailable {
+						b.Errorf("photo %d: status %d %.200s (%v)", i, a.status, a.body, err)
+						break
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+				took[i] = time.Since(start)
+			}
+		})
+	}
+	reading.Go(func() {
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+			start := time.Now()
+			res, err := reader.Get(p.url + []string{"/agent/claims/C1", "/api/v1/claims/C1/packets"}[n%2])
+			if err != nil || res.StatusCode != http.StatusOK {
+				b.Errorf("reading: %v %v", res, err)
+				return
+			}
+			res.Body.Close()
+			reads = append(reads, time.Since(start))
+		}
+	})
+	began := time.Now()
+	for i := range photos {
+		jobs <- i
+	}
+	close(jobs)
+	uploading.Wait()
+	elapsed := time.Since(began)
+	close(stop)
+	reading.Wait()
+	b.StopTimer()
+	milliseconds := func(all []time.Duration, share int) float64 {
+		slices.Sort(all)
+		return float64(all[(len(all)-1)*share/100].Microseconds()) / 1000
+	}
+	b.ReportMetric(float64(len(photos))/elapsed.Seconds(), "photos/s")
+	b.ReportMetric(milliseconds(took, 50), "p50-ms")
+	b.ReportMetric(milliseconds(took, 99), "p99-ms")
+	b.ReportMetric((p.cpu()-before).Seconds()/auditing.Seconds(), "x-audit")
+	b.ReportMetric(float64(p.peakMiB()), "peak-MiB")
+	if len(reads) > 0 {
+		b.ReportMetric(milliseconds(reads, 99), "read-p99-ms")
+	}
+	p.kill()
+	b.StartTimer()
+}
+
+// signedIn is an agent's browser.
+func signedIn(b *testing.B, p *process, token string) *http.Client {
+	b.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	client := &http.Client{Jar: jar}
+	res, err := client.PostForm(p.url+"/signin", url.Values{"token": {token}})
+	if err != nil || res.StatusCode != http.StatusOK {
+		b.Fatalf("signing in: %v %v", res, err)
+	}
+	res.Body.Close()
+	return client
+}
+
+// cpu is the CPU time that the process has taken, as the kernel counts it in hundredths
+// of a second; 0 where the system does not tell.
+func (p *process) cpu() time.Duration {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(b), ") ")
+	f := strings.Fields(rest)
+	if len(f) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(f[11])
+	system, _ := strconv.Atoi(f[12])
+	return time.Duration(user+system) * 10 * time.Millisecond
+}

@@ -11,12 +11,15 @@ FROM debian:bookworm-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates libturbojpeg0 tzdata \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --home-dir /data --create-home porchlight
+ && useradd --system --uid 10001 --user-group --no-log-init --shell /usr/sbin/nologin --home-dir /data porchlight \
+ && install -d -o porchlight -g porchlight -m 0700 /data
 COPY --from=build /porchlight /usr/local/bin/porchlight
-USER porchlight
+# By number, so that an orchestrator can see that it is not root.
+USER 10001
+# A volume made at /data takes over that folder's owner.
 VOLUME /data
 EXPOSE 8080
 ENV PORCHLIGHT_DATA=/data PORCHLIGHT_LISTEN=0.0.0.0:8080
-HEALTHCHECK --interval=10s --timeout=3s CMD ["porchlight", "serve", "--healthy"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["porchlight", "serve", "--healthy"]
 ENTRYPOINT ["porchlight"]
 CMD ["serve"]

@@ -43,6 +43,8 @@ func principalOf(ctx context.Context) audit.Principal { return exchangeOf(ctx).p
 // observe wraps every request: it gives it an id, recovers from panics, logs and counts.
 func (s *Server) observe(c *gin.Context) {
 	start := time.Now()
+	s.metrics.answered.Inc()
+	defer s.metrics.answered.Dec()
 	x := &exchange{
 		id:      requestID(c.GetHeader("X-Request-Id"), s.newID),
 		body:    c.Request.Body,

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"runtime"
 	"slices"
 	"strconv"
 	"time"
@@ -25,11 +26,13 @@ type metrics struct {
 	reasons  *prometheus.CounterVec
 	rows     *prometheus.CounterVec
 	inFlight prometheus.Gauge
+	waiting  prometheus.Gauge
+	answered prometheus.Gauge
 	packets  prometheus.Counter
 	panics   prometheus.Counter
 }
 
-func newMetrics(others ...prometheus.Collector) *metrics {
+func newMetrics(version string, others ...prometheus.Collector) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -55,11 +58,22 @@ func newMetrics(others ...prometheus.Collector) *metrics {
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "porchlight_uploads_in_flight", Help: "Photos being received or judged now.",
 		}),
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "porchlight_uploads_waiting", Help: "Photos that were received and wait for a place to be judged.",
+		}),
+		answered: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "porchlight_requests_in_flight", Help: "Requests being answered now, this one too.",
+		}),
 		packets: prometheus.NewCounter(prometheus.CounterOpts{Name: "porchlight_packets_total", Help: "Packets issued."}),
 		panics:  prometheus.NewCounter(prometheus.CounterOpts{Name: "porchlight_panics_total", Help: "Requests that ended in a panic."}),
 	}
-	m.registry.MustRegister(m.requests, m.uploads, m.seconds, m.verdicts, m.reasons, m.rows, m.inFlight, m.packets, m.panics,
+	m.registry.MustRegister(m.requests, m.uploads, m.seconds, m.verdicts, m.reasons, m.rows, m.inFlight, m.waiting, m.answered, m.packets, m.panics,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "porchlight_build_info", Help: "Always 1; the labels say what runs.",
+	}, []string{"version", "go_version"})
+	build.WithLabelValues(version, runtime.Version()).Set(1)
+	m.registry.MustRegister(build)
 	m.registry.MustRegister(others...)
 	return m
 }

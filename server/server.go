@@ -72,11 +72,14 @@ func New(c Config) (*Server, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Version == "" {
+		c.Version = "dev"
+	}
 	limits := c.Limits.withDefaults()
 	s := &Server{
 		audit: c.Audit, dispute: c.Dispute, records: c.Records, objects: c.Objects, pages: c.Pages,
 		log: c.Log, now: c.Now, newID: c.NewID, limits: limits, secure: c.Secure, webhookPrivate: c.WebhookPrivate,
-		metrics: newMetrics(c.Collectors...), sessions: newSessions(c, limits), crossOrigin: http.NewCrossOriginProtection(),
+		metrics: newMetrics(c.Version, c.Collectors...), sessions: newSessions(c, limits), crossOrigin: http.NewCrossOriginProtection(),
 		custody: newDisclosures(c.Records, c.Now),
 		signIns: newThrottle(limits.SignIns), bearers: newTokenGuard(limits.FailedTokens),
 		uploads: make(chan struct{}, limits.Uploads), judging: make(chan struct{}, limits.Judging), reauditing: make(chan struct{}, 1),

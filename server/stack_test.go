@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"porchlight/audit"
 	"porchlight/audit/dispute"
@@ -36,7 +37,20 @@ type stack struct {
 	secrets map[audit.Role]string
 	tokens  map[audit.Role]audit.Token
 	log     *journal
+	stores  *StoreMetrics
 	key     *dispute.Signer
+}
+
+// open opens the stores, counted as the program has them.
+func (s *stack) open(t *testing.T) ObjectStore {
+	t.Helper()
+	objects, err := dir.Open(filepath.Join(s.path, "objects"))
+	must(t, err)
+	t.Cleanup(func() { _ = objects.Close() })
+	s.db, err = sqldb.Open(t.Context(), sqldb.Config{URL: filepath.Join(s.path, "records.db"), Observe: s.stores.Records})
+	must(t, err)
+	t.Cleanup(func() { _ = s.db.Close() })
+	return s.stores.Objects(objects)
 }
 
 // journal is a log that may be read while it is written.
@@ -62,13 +76,8 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 // newStack starts one. The driver's token is driver D1's.
 func newStack(t *testing.T, change ...func(*Config)) *stack {
 	t.Helper()
-	s := &stack{path: t.TempDir(), secrets: map[audit.Role]string{}, tokens: map[audit.Role]audit.Token{}, log: &journal{}}
-	objects, err := dir.Open(filepath.Join(s.path, "objects"))
-	must(t, err)
-	t.Cleanup(func() { _ = objects.Close() })
-	s.db, err = sqldb.Open(t.Context(), sqldb.Config{URL: filepath.Join(s.path, "records.db")})
-	must(t, err)
-	t.Cleanup(func() { _ = s.db.Close() })
+	s := &stack{path: t.TempDir(), secrets: map[audit.Role]string{}, tokens: map[audit.Role]audit.Token{}, log: &journal{}, stores: NewStoreMetrics()}
+	objects := s.open(t)
 	pages, err := web.New()
 	must(t, err)
 	s.key, err = dispute.LoadOrCreateKey(s.path)
@@ -80,7 +89,7 @@ func newStack(t *testing.T, change ...func(*Config)) *stack {
 		PublicURL: s.url, Limits: Limits{SignIns: 1e6, FailedTokens: 1e6}, // the tests share an address
 		Audit:   audit.NewService(audit.Config{Objects: objects, Records: s.db, Archive: s.db, NewID: newID}),
 		Dispute: dispute.NewService(dispute.Config{Records: s.db, Objects: objects, Now: time.Now, NewID: newID, Signer: s.key}),
-		Records: s.db, Objects: objects, Pages: pages, NewID: newID, Version: "test",
+		Records: s.db, Objects: objects, Pages: pages, NewID: newID, Version: "test", Collectors: []prometheus.Collector{s.stores},
 		Log: slog.New(slog.NewTextHandler(s.log, nil)),
 	}
 	for _, f := range change {

@@ -256,6 +256,8 @@ func (s *Server) receive(c *gin.Context, further string, check func(string) erro
 
 // turn waits for a place among those who decode photos.
 func (s *Server) turn(ctx context.Context) (release func(), err error) {
+	s.metrics.waiting.Inc()
+	defer s.metrics.waiting.Dec()
 	select {
 	case s.judging <- struct{}{}:
 		return func() { <-s.judging }, nil

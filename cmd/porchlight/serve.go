@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"porchlight/server"
@@ -89,7 +88,7 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 		Limits:   server.Limits{Uploads: s.uploads, Judging: s.judging},
 		Sessions: st.db.WebSessions(time.Now), OIDC: provider, PublicURL: public, TrustedProxies: proxies,
 		Secure: s.secure || strings.HasPrefix(public, "https://"), Version: version,
-		WebhookPrivate: s.webhookPrivate, Collectors: []prometheus.Collector{webhooks},
+		WebhookPrivate: s.webhookPrivate, Collectors: append(st.collectors(), webhooks),
 	})
 	if err != nil {
 		return err

@@ -10,10 +10,13 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/pflag"
 
 	"porchlight/audit"
 	"porchlight/audit/dispute"
+	"porchlight/server"
 	"porchlight/storage/dir"
 	"porchlight/storage/s3"
 	"porchlight/storage/sqldb"
@@ -37,15 +40,19 @@ func (s *storeSettings) flags(f *pflag.FlagSet) {
 // stores are the opened stores with the services on top.
 type stores struct {
 	db      *sqldb.DB
-	objects objectStore
+	objects server.ObjectStore
 	audit   *audit.Service
 	dispute *dispute.Service
+	metrics *server.StoreMetrics
 }
 
-// objectStore is what both kinds of store can do.
-type objectStore interface {
-	audit.Objects
-	Ping(ctx context.Context) error
+// collectors are what the stores can be watched by.
+func (s *stores) collectors() []prometheus.Collector {
+	all := []prometheus.Collector{s.metrics}
+	for name, pool := range s.db.Pools() {
+		all = append(all, collectors.NewDBStatsCollector(pool, name))
+	}
+	return all
 }
 
 func (s *stores) Close() error { return s.db.Close() }
@@ -65,11 +72,13 @@ func (s *storeSettings) open(ctx context.Context) (*stores, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := sqldb.Open(ctx, sqldb.Config{URL: databaseURL(s.database, s.data)})
+	metrics := server.NewStoreMetrics()
+	objects = metrics.Objects(objects)
+	db, err := sqldb.Open(ctx, sqldb.Config{URL: databaseURL(s.database, s.data), Observe: metrics.Records})
 	if err != nil {
 		return nil, err
 	}
-	st := &stores{db: db, objects: objects}
+	st := &stores{db: db, objects: objects, metrics: metrics}
 	if err := db.SaveChecklist(ctx, checklist.Version, checklist.Text(), time.Now().UTC()); err != nil {
 		db.Close()
 		return nil, err
@@ -97,7 +106,7 @@ func databaseURL(database, data string) string {
 	return database
 }
 
-func (s *storeSettings) openObjects(ctx context.Context) (objectStore, error) {
+func (s *storeSettings) openObjects(ctx context.Context) (server.ObjectStore, error) {
 	if s.objects == "" {
 		return dir.Open(filepath.Join(s.data, "objects"))
 	}

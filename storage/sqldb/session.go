@@ -27,6 +27,7 @@ type session struct {
 	conn
 	dialect dialect
 	now     func() time.Time
+	watch   func(operation string) func(*error) // nil within an operation
 }
 
 // exec runs a statement and tells how many rows it changed.
@@ -43,7 +44,10 @@ func (s session) exec(ctx context.Context, query string, args ...any) (int64, er
 }
 
 // collect reads all rows of a query.
-func collect[T any](ctx context.Context, s session, scan func(scan func(...any) error) (T, error), query string, args ...any) ([]T, error) {
+func collect[T any](ctx context.Context, s session, scan func(scan func(...any) error) (T, error), query string, args ...any) (all []T, err error) {
+	if s.watch != nil {
+		defer s.watch("read")(&err)
+	}
 	if err := checkArgs(args); err != nil {
 		return nil, err
 	}
@@ -52,7 +56,6 @@ func collect[T any](ctx context.Context, s session, scan func(scan func(...any) 
 		return nil, s.dialect.fail(err)
 	}
 	defer rows.Close()
-	var all []T
 	for rows.Next() {
 		v, err := scan(rows.Scan)
 		if err != nil {

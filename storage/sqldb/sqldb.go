@@ -26,6 +26,9 @@ type Config struct {
 	ReadConns int
 	// Now is the custody log's clock. nil means [time.Now].
 	Now func() time.Time
+	// Observe is told of each operation, read or write, how long it took with all its tries
+	// and waits, and how it ended. nil means nobody.
+	Observe func(operation string, took time.Duration, err error)
 }
 
 // DB is an open database. It is safe for concurrent use.
@@ -34,6 +37,7 @@ type DB struct {
 	reader  *sql.DB
 	writer  *sql.DB
 	now     func() time.Time
+	observe func(operation string, took time.Duration, err error)
 }
 
 // Open opens the database and brings its tables up to date. Errors:
@@ -46,11 +50,14 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Observe == nil {
+		c.Observe = func(string, time.Duration, error) {}
+	}
 	db, err := connect(c)
 	if err != nil {
 		return nil, err
 	}
-	db.now = c.Now
+	db.now, db.observe = c.Now, c.Observe
 	err = db.Ping(ctx)
 	if err == nil {
 		err = db.migrate(ctx)
@@ -132,6 +139,15 @@ func (db *DB) Close() error {
 	return err
 }
 
+// Pools are the connections by what they are for, for whoever watches them: records on
+// Postgres, records_read and records_write on SQLite.
+func (db *DB) Pools() map[string]*sql.DB {
+	if db.reader == db.writer {
+		return map[string]*sql.DB{"records": db.reader}
+	}
+	return map[string]*sql.DB{"records_read": db.reader, "records_write": db.writer}
+}
+
 // Ping tells whether the database answers. Errors: [audit.CodeUnavailable].
 func (db *DB) Ping(ctx context.Context) error {
 	// The writer's own connection may be busy for as long as a transaction takes, which
@@ -141,7 +157,8 @@ func (db *DB) Ping(ctx context.Context) error {
 }
 
 // read runs f on one snapshot.
-func (db *DB) read(ctx context.Context, f func(s session) error) error {
+func (db *DB) read(ctx context.Context, f func(s session) error) (err error) {
+	defer db.watch("read")(&err)
 	tx, err := db.reader.BeginTx(ctx, db.dialect.snapshot())
 	if err != nil {
 		return db.dialect.fail(err)
@@ -152,7 +169,8 @@ func (db *DB) read(ctx context.Context, f func(s session) error) error {
 
 // write runs f in one transaction, which is durable when write returns nil. f runs
 // again where the database gave up on the transaction in favour of another.
-func (db *DB) write(ctx context.Context, f func(s session) error) error {
+func (db *DB) write(ctx context.Context, f func(s session) error) (err error) {
+	defer db.watch("write")(&err)
 	const tries = 4
 	for try := 1; ; try++ {
 		err := db.writeOnce(ctx, f)
@@ -174,4 +192,18 @@ func (db *DB) writeOnce(ctx context.Context, f func(s session) error) error {
 	return db.dialect.fail(tx.Commit())
 }
 
-func (db *DB) on(c conn) session { return session{conn: c, dialect: db.dialect, now: db.now} }
+// on is a session on a pool, whose statements are each an operation, or on a transaction,
+// which is one as a whole.
+func (db *DB) on(c conn) session {
+	s := session{conn: c, dialect: db.dialect, now: db.now}
+	if _, ok := c.(*sql.DB); ok {
+		s.watch = db.watch
+	}
+	return s
+}
+
+// watch begins an operation; what it returns ends it.
+func (db *DB) watch(operation string) func(*error) {
+	start := time.Now()
+	return func(err *error) { db.observe(operation, time.Since(start), *err) }
+}

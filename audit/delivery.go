@@ -171,6 +171,14 @@ type Delivery struct {
 	Note          string      `json:"note,omitempty"`           // the driver's own words
 }
 
+// DeliveryFilter chooses deliveries; its zero value means all.
+type DeliveryFilter struct {
+	DriverID string
+	// Since and Until bound the start of the window (where there is none, when it was
+	// delivered, scanned or imported): from Since up to, not including, Until.
+	Since, Until time.Time
+}
+
 // Scan is where the package was scanned as delivered, and whether that is known.
 func (d Delivery) Scan() (geo.Point, bool) {
 	if d.ScanLatitude == nil || d.ScanLongitude == nil {

@@ -24,6 +24,7 @@ var serves = map[string]string{
 	"GET /openapi.json": "200 200 200 200 200 200 200 200",
 
 	"POST /api/v1/deliveries":                      "401 403 403 403 200 200 401 401",
+	"GET /api/v1/deliveries":                       "401 403 403 200 200 200 401 401",
 	"GET /api/v1/deliveries/:tracking_id":          "401 200 403 200 200 200 401 401",
 	"POST /api/v1/deliveries/:tracking_id/photos":  "401 415 403 403 403 415 401 401",
 	"POST /api/v1/deliveries/:tracking_id/events":  "401 201 403 403 201 201 401 401",

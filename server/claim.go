@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,14 +37,38 @@ func listOf[T any](items []T, next string, err error) (*body[List[T]], error) {
 	return &body[List[T]]{List[T]{items, next}}, nil
 }
 
+// pageOf is a page of a list that is short enough to be read whole; the cursor is the id
+// of the last item given. Errors: [audit.CodeInvalid] for a cursor that is none.
+func pageOf[T any](all []T, id func(T) string, in Paging) (page []T, next string, err error) {
+	if in.Cursor != "" {
+		last := slices.IndexFunc(all, func(v T) bool { return id(v) == in.Cursor })
+		if last < 0 {
+			return nil, "", invalid("the cursor is not one that was given out")
+		}
+		all = all[last+1:]
+	}
+	if len(all) > in.Limit {
+		all = all[:in.Limit]
+		next = id(all[in.Limit-1])
+	}
+	return all, next, nil
+}
+
+type claimsInput struct {
+	Paging
+	TrackingID string    `query:"tracking_id" maxLength:"128" doc:"On that delivery alone"`
+	DueBefore  time.Time `query:"due_before" doc:"Due before that time; leaves out those without one"`
+}
+
 // claims is GET /api/v1/claims.
-func (s *Server) claims(ctx context.Context, in *Paging) (*body[List[dispute.Claim]], error) {
-	return listOf(s.records.Claims(ctx, in.Cursor, in.Limit))
+func (s *Server) claims(ctx context.Context, in *claimsInput) (*body[List[dispute.Claim]], error) {
+	f := dispute.ClaimFilter{TrackingID: in.TrackingID, DueBefore: in.DueBefore}
+	return listOf(s.records.Claims(ctx, f, in.Cursor, in.Limit))
 }
 
 // ClaimPath names a claim.
 type ClaimPath struct {
-	ClaimID string `path:"claim_id"`
+	ClaimID string `path:"claim_id" doc:"The claim's id, as it was imported"`
 }
 
 // PacketRef names an issued packet.
@@ -101,13 +126,21 @@ func (s *Server) packetsOf(ctx context.Context, claimID string) ([]PacketRef, er
 	return refs, err
 }
 
+type packetsInput struct {
+	ClaimPath
+	Paging
+}
+
 // packets is GET /api/v1/claims/{claim_id}/packets.
-func (s *Server) packets(ctx context.Context, in *ClaimPath) (*body[List[PacketRef]], error) {
+func (s *Server) packets(ctx context.Context, in *packetsInput) (*body[List[PacketRef]], error) {
 	if _, err := s.records.Claim(ctx, in.ClaimID); err != nil {
 		return nil, err
 	}
 	refs, err := s.packetsOf(ctx, in.ClaimID)
-	return listOf(refs, "", err)
+	if err != nil {
+		return nil, err
+	}
+	return listOf(pageOf(refs, func(p PacketRef) string { return p.PacketID }, in.Paging))
 }
 
 type issued struct {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -117,4 +118,59 @@ func TestReaudit(t *testing.T) {
 		t.Errorf("a second one at once: %d %s", r.StatusCode, r.body)
 	}
 	<-s.reauditing
+}
+
+func TestPageOf(t *testing.T) {
+	all := []string{"a", "b", "c", "d", "e"}
+	self := func(s string) string { return s }
+	for _, c := range []struct {
+		in   Paging
+		want []string
+		next string
+		code audit.Code
+	}{
+		{Paging{"", 2}, []string{"a", "b"}, "b", ""},
+		{Paging{"b", 2}, []string{"c", "d"}, "d", ""},
+		{Paging{"d", 2}, []string{"e"}, "", ""},
+		{Paging{"c", 2}, []string{"d", "e"}, "", ""},
+		{Paging{"e", 2}, nil, "", ""},
+		{Paging{"", 5}, all, "", ""},
+		{Paging{"x", 5}, nil, "", audit.CodeInvalid},
+	} {
+		got, next, err := pageOf(all, self, c.in)
+		if !slices.Equal(got, c.want) || next != c.next || audit.ErrorCode(err) != c.code {
+			t.Errorf("pageOf(%+v) = %v, %q, %v; want %v, %q, %q", c.in, got, next, err, c.want, c.next, c.code)
+		}
+	}
+}
+
+func TestListsAreFiltered(t *testing.T) {
+	s := newStack(t)
+	s.deliveries(t, "T1", "T2", "other1")
+	s.addClaim(t, "C1", "T1")
+	s.addClaim(t, "C2", "T2")
+	type list struct {
+		Items []map[string]any
+		Next  string
+	}
+	for path, want := range map[string]int{
+		"/api/v1/deliveries": 3, "/api/v1/deliveries?driver_id=D1": 2, "/api/v1/deliveries?until=2020-01-01T00:00:00Z": 0,
+		"/api/v1/deliveries?since=2020-01-01T00:00:00%2B01:00": 3, "/api/v1/deliveries?driver_id=D2&limit=1": 1,
+		"/api/v1/claims": 2, "/api/v1/claims?tracking_id=T2": 1, "/api/v1/claims?due_before=2100-01-01T00:00:00Z": 0,
+		"/api/v1/tokens": 4, "/api/v1/tokens?driver_id=D1": 1, "/api/v1/tokens?driver_id=D2": 0,
+	} {
+		r := s.get(t, audit.Admin, path)
+		if got := decodeAs[list](t, r); r.StatusCode != 200 || len(got.Items) != want || got.Next != "" {
+			t.Errorf("%s: %d with %d items, next %q, want %d", path, r.StatusCode, len(got.Items), got.Next, want)
+		}
+	}
+	for path, code := range map[string]audit.Code{
+		"/api/v1/deliveries?since=yesterday": audit.CodeInvalid, "/api/v1/deliveries?until=2026-01-01T00:00:00Z&since=2026-01-01T00:00:00Z": audit.CodeInvalid,
+		"/api/v1/deliveries?cursor=forged": audit.CodeInvalid, "/api/v1/claims/C1/packets?cursor=forged": audit.CodeInvalid,
+		"/api/v1/webhooks?cursor=forged": audit.CodeInvalid, "/api/v1/claims?due_before=soon": audit.CodeInvalid, "/api/v1/deliveries?colour=red": audit.CodeUnknownField,
+	} {
+		if r := s.get(t, audit.Admin, path); r.StatusCode != 422 || r.problem(t).Code != code {
+			t.Errorf("%s: %d %s, want 422 %s", path, r.StatusCode, r.body, code)
+		}
+	}
 }

@@ -21,6 +21,9 @@ type Deliveries interface {
 	PutDeliveries(ctx context.Context, rows []audit.Delivery, at time.Time) ([]audit.Change, error)
 	// Delivery finds one. Errors: [audit.CodeNotFound], [audit.CodeUnavailable].
 	Delivery(ctx context.Context, trackingID string) (audit.Delivery, error)
+	// Deliveries lists those of a filter, the latest window first, from the one after the
+	// cursor. Errors: [audit.CodeInvalid] for a bad cursor.
+	Deliveries(ctx context.Context, f audit.DeliveryFilter, after string, limit int) (ds []audit.Delivery, next string, err error)
 	// DriverDeliveries are a driver's deliveries whose window starts within [from, to).
 	DriverDeliveries(ctx context.Context, driverID string, from, to time.Time) ([]dispute.Evidence, error)
 	// Evidence is a delivery with its photos and events. Errors: [audit.CodeNotFound].
@@ -43,8 +46,8 @@ type Claims interface {
 	PutClaims(ctx context.Context, rows []dispute.Claim, at time.Time) ([]audit.Change, error)
 	// Claim finds one. Errors: [audit.CodeNotFound].
 	Claim(ctx context.Context, claimID string) (dispute.Claim, error)
-	// Claims lists them, due first, from the one after the cursor.
-	Claims(ctx context.Context, after string, limit int) (claims []dispute.Claim, next string, err error)
+	// Claims lists those of a filter, due first, from the one after the cursor.
+	Claims(ctx context.Context, f dispute.ClaimFilter, after string, limit int) (claims []dispute.Claim, next string, err error)
 	// Packet finds a packet. Errors: [audit.CodeNotFound].
 	Packet(ctx context.Context, packetID string) (dispute.FrozenPacket, error)
 	// Packets are a claim's packets without their JSON.
@@ -55,9 +58,9 @@ type Claims interface {
 type Tokens interface {
 	// AddToken keeps a token. Errors: [audit.CodeConflict].
 	AddToken(ctx context.Context, t audit.Token) error
-	// Tokens lists them, revoked and expired ones too, oldest first, from the one after
-	// the cursor.
-	Tokens(ctx context.Context, after string, limit int) (tokens []audit.Token, next string, err error)
+	// Tokens lists a driver's, or all of them for "", revoked and expired ones too, oldest
+	// first, from the one after the cursor.
+	Tokens(ctx context.Context, driverID, after string, limit int) (tokens []audit.Token, next string, err error)
 	// RevokeToken ends a token; one that is revoked already keeps its time.
 	// Errors: [audit.CodeNotFound].
 	RevokeToken(ctx context.Context, tokenID string, at time.Time) error
@@ -186,7 +189,7 @@ type Config struct {
 	WebhookPrivate bool
 	// Collectors are figures of others that /metrics shows too.
 	Collectors []prometheus.Collector
-	// Version is the program's, for the OpenAPI document.
+	// Version is the program's, for the OpenAPI document and the metrics; default dev.
 	Version string
 }
 

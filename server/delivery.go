@@ -24,6 +24,22 @@ type DeliveryOnRecord struct {
 	Events []dispute.Event `json:"events"` // oldest first
 }
 
+type deliveriesInput struct {
+	Paging
+	DriverID string    `query:"driver_id" maxLength:"128" doc:"That driver's alone"`
+	Since    time.Time `query:"since" doc:"With a window that starts at or after that time"`
+	Until    time.Time `query:"until" doc:"With a window that starts before that time"`
+}
+
+// deliveries is GET /api/v1/deliveries.
+func (s *Server) deliveries(ctx context.Context, in *deliveriesInput) (*body[List[audit.Delivery]], error) {
+	if !in.Since.IsZero() && !in.Until.IsZero() && !in.Since.Before(in.Until) {
+		return nil, invalid("until is not after since")
+	}
+	f := audit.DeliveryFilter{DriverID: in.DriverID, Since: in.Since, Until: in.Until}
+	return listOf(s.records.Deliveries(ctx, f, in.Cursor, in.Limit))
+}
+
 // DeliveryPath names a delivery.
 type DeliveryPath struct {
 	TrackingID string `path:"tracking_id" doc:"The package's tracking id"`

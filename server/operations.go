@@ -2,6 +2,7 @@ package server
 
 import (
 	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -51,7 +52,7 @@ func importBody[T any]() *huma.RequestBody {
 	}
 }
 
-func importAnswers(r huma.Registry) map[string]*huma.Response {
+func importAnswers(r huma.Registry, _ string) map[string]*huma.Response {
 	return map[string]*huma.Response{"200": jsonAnswer[rows.Summary](r, "What became of the rows. Rejected rows were not kept, all others were")}
 }
 
@@ -59,6 +60,12 @@ var importDeliveriesDoc = operation{
 	id: "import-deliveries", tag: "deliveries", summary: "Import deliveries",
 	text:   "Inserts or updates deliveries by tracking id. The same import again changes nothing.",
 	errors: []int{408, 413, 415, 422}, request: importBody[audit.Delivery](), answers: importAnswers,
+}
+
+var deliveriesDoc = operation{
+	id: "list-deliveries", tag: "deliveries", summary: "Deliveries, the latest window first",
+	text:   "A delivery without a window counts by when it was delivered, scanned or imported.",
+	errors: []int{422},
 }
 
 var deliveryDoc = operation{
@@ -92,7 +99,7 @@ var uploadDoc = operation{
 			},
 		},
 	}}},
-	answers: func(r huma.Registry) map[string]*huma.Response {
+	answers: func(r huma.Registry, _ string) map[string]*huma.Response {
 		return map[string]*huma.Response{
 			"201": jsonAnswer[Uploaded](r, "Kept and judged"),
 			"200": jsonAnswer[Uploaded](r, "Known already: the upload of then, and its latest report"),
@@ -104,7 +111,7 @@ var originalDoc = operation{
 	id: "get-photo", tag: "photos", summary: "A photo's bytes exactly as first received",
 	text:   "The bytes are checked against their digest before they are sent. Drivers see photos of their own deliveries alone.",
 	errors: []int{404},
-	answers: func(huma.Registry) map[string]*huma.Response {
+	answers: func(huma.Registry, string) map[string]*huma.Response {
 		return map[string]*huma.Response{
 			"200": binaryAnswer("The photo", "image/jpeg", "image/png", "image/webp", "image/heic"),
 			"304": {Description: "The client has it already"},
@@ -117,14 +124,14 @@ var previewDoc = operation{
 	errors: []int{404, 422},
 	params: []*huma.Param{{Name: "side", In: "query", Description: "The most pixels of the long side, 160 to 2048; 1280 where absent",
 		Schema: &huma.Schema{Type: huma.TypeInteger}}},
-	answers: func(huma.Registry) map[string]*huma.Response {
+	answers: func(huma.Registry, string) map[string]*huma.Response {
 		return map[string]*huma.Response{"200": binaryAnswer("The preview", "image/jpeg"), "304": {Description: "The client has it already"}}
 	},
 }
 
 var reportsDoc = operation{
 	id: "list-photo-reports", tag: "photos", summary: "All reports on a photo, oldest first",
-	text: "Reports are appended, never changed.", errors: []int{404},
+	text: "Reports are appended, never changed.", errors: []int{404, 422},
 }
 
 var importClaimsDoc = operation{
@@ -144,17 +151,18 @@ var issueDoc = operation{
 	text: "Each packet is new and never changes once issued.", errors: []int{404, 422},
 }
 
-var packetsDoc = operation{id: "list-packets", tag: "claims", summary: "A claim's packets", errors: []int{404}}
+var packetsDoc = operation{id: "list-packets", tag: "claims", summary: "A claim's packets, oldest first", errors: []int{404, 422}}
 
 var packetDoc = operation{
 	id: "get-packet", tag: "claims", summary: "A packet, as ZIP or as JSON",
 	text:   "The ZIP holds the packet, the originals, a manifest and its signature; `porchlight verify` checks it without a server.",
 	errors: []int{404},
 	paths:  []string{"/api/v1/packets/{packet_id}.zip", "/api/v1/packets/{packet_id}.json"},
-	answers: func(huma.Registry) map[string]*huma.Response {
-		r := binaryAnswer("The packet", "application/zip")
-		r.Content["application/json"] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeObject}}
-		return map[string]*huma.Response{"200": r}
+	answers: func(r huma.Registry, path string) map[string]*huma.Response {
+		if strings.HasSuffix(path, ".json") {
+			return map[string]*huma.Response{"200": jsonAnswer[dispute.Packet](r, "The packet, as it was frozen")}
+		}
+		return map[string]*huma.Response{"200": binaryAnswer("The packet with the originals", "application/zip")}
 	},
 }
 
@@ -178,6 +186,11 @@ var startReauditDoc = operation{
 	id: "start-reaudit", tag: "reaudits", summary: "Judge stored photos again", status: 202,
 	text:   "Answers 200 where the run is done already, else 202; one run at a time. Issued packets never change.",
 	errors: []int{413, 415, 422},
+	answers: func(r huma.Registry, _ string) map[string]*huma.Response {
+		done := jsonAnswer[audit.Run](r, "Done already")
+		done.Headers = map[string]*huma.Param{"Location": {Description: "The run's own address", Schema: text}}
+		return map[string]*huma.Response{"200": done}
+	},
 }
 
 var reauditsDoc = operation{id: "list-reaudits", tag: "reaudits", summary: "Re-audits, newest first", errors: []int{422}}
@@ -186,7 +199,7 @@ var reauditDoc = operation{
 	id: "get-reaudit", tag: "reaudits", summary: "A re-audit with the verdicts it changed", errors: []int{404, 422},
 }
 
-var webhooksDoc = operation{id: "list-webhooks", tag: "webhooks", summary: "Webhook endpoints, oldest first, without their secrets"}
+var webhooksDoc = operation{id: "list-webhooks", tag: "webhooks", summary: "Webhook endpoints, oldest first, without their secrets", errors: []int{422}}
 
 var addWebhookDoc = operation{
 	id: "add-webhook", tag: "webhooks", summary: "Add a webhook endpoint", status: 201,

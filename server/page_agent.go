@@ -8,6 +8,7 @@ import (
 
 	"porchlight/audit"
 	"porchlight/audit/custody"
+	"porchlight/audit/dispute"
 	"porchlight/web"
 )
 
@@ -19,7 +20,7 @@ const (
 // claimsPage is GET /agent.
 func (s *Server) claimsPage(c *gin.Context) error {
 	ctx := c.Request.Context()
-	claims, next, err := s.records.Claims(ctx, c.Query("after"), claimsOnPage)
+	claims, next, err := s.records.Claims(ctx, dispute.ClaimFilter{}, c.Query("after"), claimsOnPage)
 	if err != nil {
 		return err
 	}

@@ -194,6 +194,7 @@ func extension(mediaType string) string {
 type PhotoReports struct {
 	PhotoID string         `json:"photo_id"`
 	Items   []audit.Report `json:"items"` // oldest first, without the measurement
+	Next    string         `json:"next"`  // the cursor of the next page; empty at the end
 }
 
 // PhotoPath names a photo.
@@ -201,8 +202,13 @@ type PhotoPath struct {
 	PhotoID string `path:"photo_id" doc:"SHA-256 of the photo's bytes, 64 hex digits"`
 }
 
+type reportsInput struct {
+	PhotoPath
+	Paging
+}
+
 // photoReports is GET /api/v1/photos/{photo_id}/reports.
-func (s *Server) photoReports(ctx context.Context, in *PhotoPath) (*body[PhotoReports], error) {
+func (s *Server) photoReports(ctx context.Context, in *reportsInput) (*body[PhotoReports], error) {
 	uploads, err := s.photo(ctx, in.PhotoID)
 	if err != nil {
 		return nil, err
@@ -220,6 +226,10 @@ func (s *Server) photoReports(ctx context.Context, in *PhotoPath) (*body[PhotoRe
 		if seen[r.UploadID] {
 			out.Items = append(out.Items, r)
 		}
+	}
+	out.Items, out.Next, err = pageOf(out.Items, func(r audit.Report) string { return r.ReportID }, in.Paging)
+	if err != nil {
+		return nil, err
 	}
 	return &body[PhotoReports]{out}, nil
 }

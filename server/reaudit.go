@@ -134,7 +134,7 @@ type RunWithFlips struct {
 }
 
 type runInput struct {
-	RunID string `path:"run_id"`
+	RunID string `path:"run_id" doc:"The run's id, as starting it answered"`
 	Paging
 }
 

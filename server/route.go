@@ -74,6 +74,7 @@ func (s *Server) apiRoutes() []route {
 		{method: "GET", path: "/openapi.json", handle: s.openAPI},
 
 		{method: "POST", path: v1 + "/deliveries", roles: importers, doc: &importDeliveriesDoc, handle: importRows(s, s.records.PutDeliveries)},
+		{method: "GET", path: v1 + "/deliveries", roles: claimants, doc: &deliveriesDoc, enlist: typed(s.deliveries)},
 		{method: "GET", path: v1 + "/deliveries/{tracking_id}", roles: readers, doc: &deliveryDoc, enlist: typed(s.deliveryOnRecord)},
 		{method: "POST", path: v1 + "/deliveries/{tracking_id}/photos", roles: uploaders, doc: &uploadDoc, handle: s.uploadPhoto},
 		{method: "POST", path: v1 + "/deliveries/{tracking_id}/events", roles: reporters, doc: &eventDoc, enlist: typed(s.addEvent)},
@@ -132,7 +133,7 @@ func (s *Server) register(version string, proxies []string) error {
 			return errors.New("server: two routes for " + key)
 		}
 		s.table[key] = &r
-		op := r.operation()
+		op := r.operation(api.OpenAPI().Components.Schemas)
 		if r.enlist != nil {
 			op.MaxBodyBytes = maxTypedBytes
 			r.enlist(s, api, *op)
@@ -156,7 +157,7 @@ func (s *Server) register(version string, proxies []string) error {
 }
 
 // operation is the route's entry in the OpenAPI document; nil where it has none.
-func (r route) operation() *huma.Operation {
+func (r route) operation(schemas huma.Registry) *huma.Operation {
 	if r.doc == nil {
 		return nil
 	}
@@ -173,6 +174,6 @@ func (r route) operation() *huma.Operation {
 		Description: strings.TrimSpace(r.doc.text + "\n\nRoles: " + strings.Join(words, ", ") + "."),
 		Tags:        []string{r.doc.tag}, DefaultStatus: status,
 		Security:  []map[string][]string{{"bearer": {}}},
-		Responses: r.doc.problems(),
+		Responses: r.doc.responses(schemas, r.path),
 	}
 }

@@ -28,7 +28,9 @@ type operation struct {
 	paths   []string // in place of the route's own, where that stands for several
 	params  []*huma.Param
 	request *huma.RequestBody
-	answers func(huma.Registry) map[string]*huma.Response
+	// answers are those where all is well, of one of the paths: all of them of a route that
+	// huma does not write, else those beside the one that it describes.
+	answers func(r huma.Registry, path string) map[string]*huma.Response
 }
 
 // problems describes the error answers.
@@ -43,11 +45,17 @@ func (o *operation) problems() map[string]*huma.Response {
 	return out
 }
 
+// responses describes all answers of one path that are not huma's to describe.
+func (o *operation) responses(r huma.Registry, path string) map[string]*huma.Response {
+	out := o.problems()
+	if o.answers != nil {
+		maps.Copy(out, o.answers(r, path))
+	}
+	return out
+}
+
 // describe adds an operation whose handler is not huma's.
 func (o *operation) describe(doc *huma.OpenAPI, op huma.Operation) {
-	if o.answers != nil {
-		maps.Copy(op.Responses, o.answers(doc.Components.Schemas))
-	}
 	op.RequestBody = o.request
 	paths := o.paths
 	if paths == nil {
@@ -57,11 +65,19 @@ func (o *operation) describe(doc *huma.OpenAPI, op huma.Operation) {
 		one := op
 		one.Path = path
 		one.Parameters = slices.Concat(pathParams(path), o.params)
+		one.Responses = o.responses(doc.Components.Schemas, path)
 		if i > 0 {
 			one.OperationID += "-" + path[strings.LastIndex(path, ".")+1:]
 		}
 		doc.AddOperation(&one)
 	}
+}
+
+// pathWords says what the parameters of paths name.
+var pathWords = map[string]string{
+	"tracking_id": "The package's tracking id",
+	"photo_id":    "SHA-256 of the photo's bytes, 64 hex digits",
+	"packet_id":   "The packet's id, as issuing it answered",
 }
 
 func pathParams(path string) []*huma.Param {
@@ -72,7 +88,7 @@ func pathParams(path string) []*huma.Param {
 			return out
 		}
 		name, tail, _ := strings.Cut(after, "}")
-		out = append(out, &huma.Param{Name: name, In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}})
+		out = append(out, &huma.Param{Name: name, In: "path", Required: true, Description: pathWords[name], Schema: &huma.Schema{Type: huma.TypeString}})
 		rest = tail
 	}
 }
@@ -80,9 +96,6 @@ func pathParams(path string) []*huma.Param {
 // apiConfig is huma's configuration: JSON alone, strict about what it does not know,
 // without pages of its own (they load scripts from elsewhere) and without $schema links.
 func apiConfig(version string) huma.Config {
-	if version == "" {
-		version = "dev"
-	}
 	c := huma.DefaultConfig("Porchlight", version)
 	c.CreateHooks, c.OpenAPIPath, c.DocsPath, c.SchemasPath = nil, "", "", ""
 	c.RejectUnknownQueryParameters = true

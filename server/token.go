@@ -28,12 +28,17 @@ type TokenMade struct {
 
 // TokenPath names a token.
 type TokenPath struct {
-	TokenID string `path:"token_id" maxLength:"128"`
+	TokenID string `path:"token_id" maxLength:"128" doc:"The token's id, as making it answered; not its secret"`
+}
+
+type tokensInput struct {
+	Paging
+	DriverID string `query:"driver_id" maxLength:"128" doc:"That driver's alone"`
 }
 
 // tokens is GET /api/v1/tokens.
-func (s *Server) tokens(ctx context.Context, in *Paging) (*body[List[audit.Token]], error) {
-	return listOf(s.records.Tokens(ctx, in.Cursor, in.Limit))
+func (s *Server) tokens(ctx context.Context, in *tokensInput) (*body[List[audit.Token]], error) {
+	return listOf(s.records.Tokens(ctx, in.DriverID, in.Cursor, in.Limit))
 }
 
 // makeToken is POST /api/v1/tokens.

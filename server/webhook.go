@@ -59,14 +59,17 @@ func (s *Server) addWebhook(ctx context.Context, in *webhookInput) (*webhookAdde
 }
 
 // webhooks is GET /api/v1/webhooks.
-func (s *Server) webhooks(ctx context.Context, _ *struct{}) (*body[List[webhook.Endpoint]], error) {
+func (s *Server) webhooks(ctx context.Context, in *Paging) (*body[List[webhook.Endpoint]], error) {
 	all, err := s.records.Endpoints(ctx)
-	return listOf(all, "", err)
+	if err != nil {
+		return nil, err
+	}
+	return listOf(pageOf(all, func(e webhook.Endpoint) string { return e.EndpointID }, *in))
 }
 
 // WebhookPath names an endpoint.
 type WebhookPath struct {
-	EndpointID string `path:"endpoint_id"`
+	EndpointID string `path:"endpoint_id" doc:"The endpoint's id, as adding it answered"`
 }
 
 // removeWebhook is DELETE /api/v1/webhooks/{endpoint_id}.

@@ -18,6 +18,12 @@ type Claim struct {
 	DueAt      *time.Time `json:"due_at,omitempty"`    // when the answer is due
 }
 
+// ClaimFilter chooses claims; its zero value means all.
+type ClaimFilter struct {
+	TrackingID string
+	DueBefore  time.Time // leaves out those without a time
+}
+
 // Validate checks the claim as a row of an import. The error is an [audit.Error] with
 // [audit.CodeInvalid] whose message names the field.
 func (c Claim) Validate() error {

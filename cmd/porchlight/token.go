@@ -65,7 +65,7 @@ func tokenListCommand() *cobra.Command {
 			defer st.Close()
 			any := false
 			for after := ""; ; {
-				tokens, next, err := st.db.Tokens(cmd.Context(), after, 500)
+				tokens, next, err := st.db.Tokens(cmd.Context(), "", after, 500)
 				if err != nil {
 					return err
 				}

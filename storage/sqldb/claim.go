@@ -100,13 +100,21 @@ func (s session) keptClaims(ctx context.Context, ids []string) (map[string]strin
 	return kept, nil
 }
 
-// Claims lists claims, those due first first, at most limit from the one after the
-// cursor; next is "" at the end. Errors: [audit.CodeInvalid] for a cursor of another
-// make.
-func (db *DB) Claims(ctx context.Context, after string, limit int) (claims []dispute.Claim, next string, err error) {
+// Claims lists the claims of a filter, those due first first, at most limit from the one
+// after the cursor; next is "" at the end. Errors: [audit.CodeInvalid] for a cursor of
+// another make.
+func (db *DB) Claims(ctx context.Context, f dispute.ClaimFilter, after string, limit int) (claims []dispute.Claim, next string, err error) {
 	c, err := parseCursor(after, cursor{N: math.MinInt64})
 	if err != nil {
 		return nil, "", err
+	}
+	last := int64(math.MaxInt64) // with those that are due some day
+	if !f.DueBefore.IsZero() {
+		last = micros(f.DueBefore) - 1
+	}
+	query, args := queryClaims, []any{c.N, c.ID, last}
+	if f.TrackingID != "" {
+		query, args = queryDeliveryClaims, append(args, f.TrackingID)
 	}
 	type row struct {
 		claim dispute.Claim
@@ -118,7 +126,12 @@ func (db *DB) Claims(ctx context.Context, after string, limit int) (claims []dis
 			r.claim, err = fromJSON[dispute.Claim](text)
 		}
 		return r, err
-	}, func(r row) (dispute.Claim, string) { return r.claim, r.String() }, queryClaims, c.N, c.ID)
+	}, func(r row) (dispute.Claim, string) { return r.claim, r.String() }, query, args...)
 }
 
-const queryClaims = `SELECT due_at, claim_id, json FROM claims WHERE (due_at, claim_id) > ($1, $2) ORDER BY due_at, claim_id LIMIT $3`
+const (
+	queryClaims = `SELECT due_at, claim_id, json FROM claims WHERE (due_at, claim_id) > ($1, $2) AND due_at <= $3
+		ORDER BY due_at, claim_id LIMIT $4`
+	queryDeliveryClaims = `SELECT due_at, claim_id, json FROM claims WHERE (due_at, claim_id) > ($1, $2) AND due_at <= $3 AND tracking_id = $4
+		ORDER BY due_at, claim_id LIMIT $5`
+)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"math"
 	"slices"
 	"time"
 
@@ -17,6 +18,46 @@ func (db *DB) Delivery(ctx context.Context, trackingID string) (audit.Delivery, 
 }
 
 const queryDelivery = `SELECT json FROM deliveries WHERE tracking_id = $1`
+
+// Deliveries lists the deliveries of a filter by the start of their windows (where there
+// is none, by when they were delivered, scanned or imported), the latest first, at most
+// limit from the one after the cursor; next is "" at the end. Errors:
+// [audit.CodeInvalid] for a cursor of another make.
+func (db *DB) Deliveries(ctx context.Context, f audit.DeliveryFilter, after string, limit int) (ds []audit.Delivery, next string, err error) {
+	c, err := parseCursor(after, cursor{N: math.MaxInt64})
+	if err != nil {
+		return nil, "", err
+	}
+	since, until := int64(math.MinInt64), int64(math.MaxInt64)
+	if !f.Since.IsZero() {
+		since = micros(f.Since)
+	}
+	if !f.Until.IsZero() {
+		until = micros(f.Until)
+	}
+	query, args := queryDeliveries, []any{c.N, c.ID, since, until}
+	if f.DriverID != "" {
+		query, args = queryDriverPage, append(args, f.DriverID)
+	}
+	type row struct {
+		delivery audit.Delivery
+		cursor
+	}
+	return page(ctx, db, limit, func(scan func(...any) error) (r row, err error) {
+		var text []byte
+		if err = scan(&r.N, &r.ID, &text); err == nil {
+			r.delivery, err = fromJSON[audit.Delivery](text)
+		}
+		return r, err
+	}, func(r row) (audit.Delivery, string) { return r.delivery, r.String() }, query, args...)
+}
+
+const (
+	queryDeliveries = `SELECT sort_at, tracking_id, json FROM deliveries WHERE (sort_at, tracking_id) < ($1, $2) AND sort_at >= $3 AND sort_at < $4
+		ORDER BY sort_at DESC, tracking_id DESC LIMIT $5`
+	queryDriverPage = `SELECT sort_at, tracking_id, json FROM deliveries WHERE (sort_at, tracking_id) < ($1, $2) AND sort_at >= $3 AND sort_at < $4
+		AND driver_id = $5 ORDER BY sort_at DESC, tracking_id DESC LIMIT $6`
+)
 
 // importLock makes imports take turns on Postgres: two that bring the same new row
 // would each miss the other's fields.

@@ -12,6 +12,8 @@ import (
 const (
 	queryTokens    = `SELECT token_id, hash, role, driver_id, created_at, expires_at, revoked_at FROM tokens`
 	queryTokenPage = queryTokens + ` WHERE (created_at, token_id) > ($1, $2) ORDER BY created_at, token_id LIMIT $3`
+	// queryDriverTokens is the same for one driver.
+	queryDriverTokens = queryTokens + ` WHERE (created_at, token_id) > ($1, $2) AND driver_id = $3 ORDER BY created_at, token_id LIMIT $4`
 )
 
 // AddToken keeps a token. Errors: [audit.CodeConflict] where its id or hash is taken.
@@ -40,16 +42,21 @@ func (db *DB) TokenByHash(ctx context.Context, hash string) (audit.Token, error)
 	return one(ctx, db.on(db.reader), "token", scanToken, queryTokens+` WHERE hash = $1`, hash)
 }
 
-// Tokens lists tokens, revoked and expired ones too, oldest first, from the one after
-// the cursor. Errors: [audit.CodeInvalid] for a cursor that was not given out.
-func (db *DB) Tokens(ctx context.Context, after string, limit int) (tokens []audit.Token, next string, err error) {
+// Tokens lists a driver's tokens, or all of them where driverID is "", revoked and
+// expired ones too, oldest first, from the one after the cursor. Errors:
+// [audit.CodeInvalid] for a cursor that was not given out.
+func (db *DB) Tokens(ctx context.Context, driverID, after string, limit int) (tokens []audit.Token, next string, err error) {
 	from, err := parseCursor(after, cursor{N: math.MinInt64})
 	if err != nil {
 		return nil, "", err
 	}
+	query, args := queryTokenPage, []any{from.N, from.ID}
+	if driverID != "" {
+		query, args = queryDriverTokens, append(args, driverID)
+	}
 	return page(ctx, db, limit, scanToken, func(t audit.Token) (audit.Token, string) {
 		return t, cursor{micros(t.CreatedAt), t.TokenID}.String()
-	}, queryTokenPage, from.N, from.ID)
+	}, query, args...)
 }
 
 // RevokeToken ends a token. One that is revoked already keeps its time. Errors:

@@ -55,7 +55,7 @@ func testClaimPages(t *testing.T, r Records) {
 		var got []string
 		pages := 0
 		for after := ""; ; pages++ {
-			page, next, err := r.Claims(t.Context(), after, limit)
+			page, next, err := r.Claims(t.Context(), dispute.ClaimFilter{}, after, limit)
 			wantCode(t, "Claims", err, "")
 			if len(page) > limit || len(page) == 0 {
 				t.Fatalf("a page of %d claims, want 1 to %d", len(page), limit)
@@ -73,12 +73,45 @@ func testClaimPages(t *testing.T, r Records) {
 		}
 	}
 	for _, cursor := range []string{"x", "!!!", "e30x", "C01"} {
-		_, _, err := r.Claims(t.Context(), cursor, 10)
+		_, _, err := r.Claims(t.Context(), dispute.ClaimFilter{}, cursor, 10)
 		wantCode(t, "Claims from "+cursor, err, audit.CodeInvalid)
 	}
 	for _, limit := range []int{0, -1} {
-		_, _, err := r.Claims(t.Context(), "", limit)
+		_, _, err := r.Claims(t.Context(), dispute.ClaimFilter{}, "", limit)
 		wantCode(t, "Claims without a limit", err, audit.CodeInvalid)
+	}
+}
+
+func testClaimFilters(t *testing.T, r Records) {
+	_, err := r.PutClaims(t.Context(), []dispute.Claim{
+		{ClaimID: "C1", TrackingID: "T1", DueAt: ptr(at(3))}, {ClaimID: "C2", TrackingID: "T2", DueAt: ptr(at(2))},
+		{ClaimID: "C3", TrackingID: "T1", DueAt: ptr(at(1))}, {ClaimID: "C4", TrackingID: "T1"},
+	}, noon)
+	wantCode(t, "PutClaims", err, "")
+	for _, test := range []struct {
+		filter dispute.ClaimFilter
+		want   []string
+	}{
+		{dispute.ClaimFilter{}, []string{"C3", "C2", "C1", "C4"}},
+		{dispute.ClaimFilter{TrackingID: "T1"}, []string{"C3", "C1", "C4"}},
+		{dispute.ClaimFilter{TrackingID: "T9"}, nil},
+		{dispute.ClaimFilter{DueBefore: at(3)}, []string{"C3", "C2"}},
+		{dispute.ClaimFilter{TrackingID: "T1", DueBefore: at(4)}, []string{"C3", "C1"}},
+	} {
+		for _, limit := range []int{1, 2, 100} {
+			var got []string
+			for after := ""; ; {
+				page, next, err := r.Claims(t.Context(), test.filter, after, limit)
+				wantCode(t, "Claims", err, "")
+				for _, c := range page {
+					got = append(got, c.ClaimID)
+				}
+				if after = next; after == "" {
+					break
+				}
+			}
+			same(t, fmt.Sprintf("claims of %+v by %d", test.filter, limit), got, test.want)
+		}
 	}
 }
 
@@ -135,7 +168,7 @@ func testTokens(t *testing.T, r Records) {
 	for _, limit := range []int{1, 2, 3} {
 		var got []audit.Token
 		for after := ""; ; {
-			page, next, err := r.Tokens(t.Context(), after, limit)
+			page, next, err := r.Tokens(t.Context(), "", after, limit)
 			wantCode(t, "Tokens", err, "")
 			if len(page) > limit {
 				t.Fatalf("a page of %d tokens, want at most %d", len(page), limit)
@@ -147,6 +180,12 @@ func testTokens(t *testing.T, r Records) {
 		}
 		same(t, fmt.Sprint("tokens by ", limit), got, []audit.Token{driver, admin})
 	}
-	_, _, err = r.Tokens(t.Context(), "!!!", 10)
+	for driverID, want := range map[string][]audit.Token{"D1": {driver}, "D9": nil} {
+		got, next, err := r.Tokens(t.Context(), driverID, "", 1)
+		wantCode(t, "Tokens of "+driverID, err, "")
+		same(t, "tokens of "+driverID, got, want)
+		same(t, "their next page", next, "")
+	}
+	_, _, err = r.Tokens(t.Context(), "", "!!!", 10)
 	wantCode(t, "Tokens from a cursor that is none", err, audit.CodeInvalid)
 }

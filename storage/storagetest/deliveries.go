@@ -104,6 +104,47 @@ func testDriverDeliveries(t *testing.T, r Records) {
 	same(t, "deliveries of an unknown driver", none, []dispute.Evidence{})
 }
 
+func testDeliveryPages(t *testing.T, r Records) {
+	put(t, r,
+		audit.Delivery{TrackingID: "window", DriverID: "D1", WindowStart: ptr(at(10)), DeliveredAt: ptr(at(500))},
+		audit.Delivery{TrackingID: "delivered", DriverID: "D1", DeliveredAt: ptr(at(5))},
+		audit.Delivery{TrackingID: "scanned", DriverID: "D2", ScannedAt: ptr(at(20))},
+		audit.Delivery{TrackingID: "same", DriverID: "D2", ScannedAt: ptr(at(10))},
+		audit.Delivery{TrackingID: "imported"}, // at noon
+	)
+	for _, test := range []struct {
+		filter audit.DeliveryFilter
+		want   []string
+	}{
+		{audit.DeliveryFilter{}, []string{"scanned", "window", "same", "delivered", "imported"}},
+		{audit.DeliveryFilter{DriverID: "D1"}, []string{"window", "delivered"}},
+		{audit.DeliveryFilter{DriverID: "D9"}, nil},
+		{audit.DeliveryFilter{Since: at(10)}, []string{"scanned", "window", "same"}},
+		{audit.DeliveryFilter{Until: at(10)}, []string{"delivered", "imported"}},
+		{audit.DeliveryFilter{DriverID: "D2", Since: at(1), Until: at(20)}, []string{"same"}},
+	} {
+		for _, limit := range []int{1, 2, 5, 100} {
+			var got []string
+			for after := ""; ; {
+				page, next, err := r.Deliveries(t.Context(), test.filter, after, limit)
+				wantCode(t, "Deliveries", err, "")
+				if len(page) > limit {
+					t.Fatalf("a page of %d deliveries, want at most %d", len(page), limit)
+				}
+				for _, d := range page {
+					got = append(got, d.TrackingID)
+				}
+				if after = next; after == "" {
+					break
+				}
+			}
+			same(t, fmt.Sprintf("deliveries of %+v by %d", test.filter, limit), got, test.want)
+		}
+	}
+	_, _, err := r.Deliveries(t.Context(), audit.DeliveryFilter{}, "!!!", 10)
+	wantCode(t, "Deliveries from a cursor that is none", err, audit.CodeInvalid)
+}
+
 // testImportsAtOnce brings one delivery's fields in separate imports at once: none is lost.
 func testImportsAtOnce(t *testing.T, r Records) {
 	parts := []audit.Delivery{{DriverID: "D1"}, {RouteID: "R1"}, {Note: "n"}, {OutcomeReason: "o"}, {Stop: audit.Stop{Unit: "u"}},

@@ -29,20 +29,21 @@ type Records interface {
 	Ping(ctx context.Context) error
 	Close() error
 	PutDeliveries(ctx context.Context, ds []audit.Delivery, at time.Time) ([]audit.Change, error)
+	Deliveries(ctx context.Context, f audit.DeliveryFilter, after string, limit int) ([]audit.Delivery, string, error)
 	DriverDeliveries(ctx context.Context, driverID string, from, to time.Time) ([]dispute.Evidence, error)
 	Evidence(ctx context.Context, trackingID string) (dispute.Evidence, error)
 	PhotoUploads(ctx context.Context, photoID string) ([]audit.JudgedUpload, error)
 	Reports(ctx context.Context, photoID string) ([]audit.Report, error)
 	PutClaims(ctx context.Context, cs []dispute.Claim, at time.Time) ([]audit.Change, error)
 	Claim(ctx context.Context, claimID string) (dispute.Claim, error)
-	Claims(ctx context.Context, after string, limit int) ([]dispute.Claim, string, error)
+	Claims(ctx context.Context, f dispute.ClaimFilter, after string, limit int) ([]dispute.Claim, string, error)
 	AddPacket(ctx context.Context, p dispute.FrozenPacket) error
 	Packet(ctx context.Context, packetID string) (dispute.FrozenPacket, error)
 	Packets(ctx context.Context, claimID string) ([]dispute.FrozenPacket, error)
 	AddEvents(ctx context.Context, events []dispute.Event) error
 	AddToken(ctx context.Context, t audit.Token) error
 	TokenByHash(ctx context.Context, hash string) (audit.Token, error)
-	Tokens(ctx context.Context, after string, limit int) ([]audit.Token, string, error)
+	Tokens(ctx context.Context, driverID, after string, limit int) ([]audit.Token, string, error)
 	RevokeToken(ctx context.Context, tokenID string, at time.Time) error
 	Run(ctx context.Context, runID string) (audit.Run, error)
 	Runs(ctx context.Context, after string, limit int) ([]audit.Run, string, error)
@@ -67,6 +68,7 @@ func TestRecords(t *testing.T, fresh func(t *testing.T) (open func(t *testing.T)
 		{"DeliveryMerge", testDeliveryMerge},
 		{"DeliveryBatch", testDeliveryBatch},
 		{"DriverDeliveries", testDriverDeliveries},
+		{"DeliveryPages", testDeliveryPages},
 		{"UploadRoundTrip", testUploadRoundTrip},
 		{"UploadAgain", testUploadAgain},
 		{"UploadUnknownDelivery", testUploadUnknownDelivery},
@@ -86,6 +88,7 @@ func TestRecords(t *testing.T, fresh func(t *testing.T) (open func(t *testing.T)
 		{"ImportsAtOnce", testImportsAtOnce},
 		{"Claims", testClaims},
 		{"ClaimPages", testClaimPages},
+		{"ClaimFilters", testClaimFilters},
 		{"Packets", testPackets},
 		{"Tokens", testTokens},
 		{"Checklists", testChecklists},

@@ -2,103 +2,17 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"porchlight/audit"
 )
-
-func TestOpenAPIDescribesEveryRoute(t *testing.T) {
-	s := newStack(t)
-	r := s.send(t, s.request(t, "GET", "/openapi.json", "", nil))
-	doc := decodeAs[struct {
-		OpenAPI string
-		Paths   map[string]map[string]struct {
-			OperationID string
-			Summary     string
-			Tags        []string
-			Security    []map[string][]string
-			Parameters  []struct{ Name, In string }
-			RequestBody json.RawMessage
-			Responses   map[string]struct{ Content map[string]json.RawMessage }
-		}
-		Components struct {
-			Schemas         map[string]json.RawMessage
-			SecuritySchemes map[string]json.RawMessage
-		}
-	}](t, r)
-	if r.StatusCode != 200 || !strings.HasPrefix(doc.OpenAPI, "3.1.") {
-		t.Fatalf("%d, openapi %q, want 3.1", r.StatusCode, doc.OpenAPI)
-	}
-	ids := map[string]bool{}
-	described := 0
-	for _, row := range s.apiRoutes() {
-		if !strings.HasPrefix(row.path, "/api/") {
-			continue
-		}
-		paths := []string{row.path}
-		if row.doc != nil && row.doc.paths != nil {
-			paths = row.doc.paths
-		}
-		for _, path := range paths {
-			op, ok := doc.Paths[path][strings.ToLower(row.method)]
-			if !ok {
-				t.Errorf("%s %s is not described", row.method, path)
-				continue
-			}
-			described++
-			if op.Summary == "" || len(op.Tags) == 0 || len(op.Security) == 0 || op.OperationID == "" || ids[op.OperationID] {
-				t.Errorf("%s %s: %+v", row.method, path, op)
-			}
-			ids[op.OperationID] = true
-			for _, status := range []string{"401", "403", "429", "500", "503"} {
-				if _, ok := op.Responses[status].Content[problemMedia]; !ok {
-					t.Errorf("%s %s has no problem for %s", row.method, path, status)
-				}
-			}
-			if !slices.ContainsFunc([]string{"200", "201", "202", "204"}, func(s string) bool { _, ok := op.Responses[s]; return ok }) {
-				t.Errorf("%s %s has no good answer", row.method, path)
-			}
-			for _, name := range regexp.MustCompile(`\{(\w+)\}`).FindAllStringSubmatch(path, -1) {
-				n := 0
-				for _, p := range op.Parameters {
-					if p.In == "path" && p.Name == name[1] {
-						n++
-					}
-				}
-				if n != 1 {
-					t.Errorf("%s %s describes {%s} %d times", row.method, path, name[1], n)
-				}
-			}
-			if row.method == "POST" && op.RequestBody == nil && !strings.HasSuffix(path, "/packets") && !strings.HasSuffix(path, "/test") {
-				t.Errorf("POST %s has no body", path)
-			}
-		}
-	}
-	total := 0
-	for _, item := range doc.Paths {
-		total += len(item)
-	}
-	if total != described {
-		t.Errorf("%d operations are described, %d of them routes", total, described)
-	}
-	for _, ref := range regexp.MustCompile(`"\$ref": ?"#/components/schemas/([^"]+)"`).FindAllSubmatch(r.body, -1) {
-		if _, ok := doc.Components.Schemas[string(ref[1])]; !ok {
-			t.Errorf("the schema %s is not there", ref[1])
-		}
-	}
-	if strings.Contains(string(r.body), "$schema") {
-		t.Error("the document has $schema links")
-	}
-}
 
 func TestRequestErrors(t *testing.T) {
 	s := newStack(t)

@@ -90,6 +90,8 @@ type process struct {
 	url  string
 	cmd  *exec.Cmd
 	log  *bytes.Buffer
+
+	contract *contract // its OpenAPI document, read once
 }
 
 // startServer starts the real server process on its own port.
@@ -119,6 +121,9 @@ func (p *process) start() {
 		if err == nil {
 			res.Body.Close()
 			if res.StatusCode == http.StatusOK {
+				if p.contract == nil {
+					p.contract = readContract(p.t, p.url)
+				}
 				return
 			}
 		}
@@ -158,8 +163,12 @@ func (a answer) json(t testing.TB, into any) {
 	}
 }
 
-// try sends a request and reads the answer, whatever it is.
-func (p *process) try(method, path, token, contentType string, body []byte) (answer, error) {
+// meantInvalid marks a request that breaks the OpenAPI document because the test means it to.
+const meantInvalid = true
+
+// try sends a request and reads the answer, whatever it is. Both are held to the OpenAPI
+// document that the service serves.
+func (p *process) try(method, path, token, contentType string, body []byte, invalid ...bool) (answer, error) {
 	req, err := http.NewRequest(method, p.url+path, bytes.NewReader(body))
 	if err != nil {
 		return answer{}, err
@@ -176,13 +185,19 @@ func (p *process) try(method, path, token, contentType string, body []byte) (ans
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
-	return answer{res.StatusCode, res.Header, b}, err
+	a := answer{res.StatusCode, res.Header, b}
+	if err == nil && strings.HasPrefix(path, "/api/v1/") {
+		if fault := p.contract.check(req, body, slices.Contains(invalid, meantInvalid), a); fault != nil {
+			p.t.Errorf("%s %s is not as /openapi.json says: %v", method, path, fault)
+		}
+	}
+	return a, err
 }
 
 // do sends a request and fails the test where the status is another.
-func (p *process) do(want int, method, path, token, contentType string, body []byte) answer {
+func (p *process) do(want int, method, path, token, contentType string, body []byte, invalid ...bool) answer {
 	p.t.Helper()
-	a, err := p.try(method, path, token, contentType, body)
+	a, err := p.try(method, path, token, contentType, body, invalid...)
 	if err != nil {
 		p.t.Fatalf("%s %s: %v", method, path, err)
 	}
@@ -352,6 +367,7 @@ func walkOn(t *testing.T, stores []string) {
 	p.do(201, "POST", "/api/v1/claims/C1/packets", agent, "", nil).json(t, &issued)
 	packet := p.do(200, "GET", "/api/v1/packets/"+issued.PacketID+".zip", agent, "", nil).body
 	rehash(t, packet, photos)
+	walkLists(t, p, agent, issued.PacketID)
 	file := filepath.Join(dir, "packet.zip")
 	if err := os.WriteFile(file, packet, 0o600); err != nil {
 		t.Fatal(err)
@@ -402,6 +418,58 @@ func walkOn(t *testing.T, stores []string) {
 	out, _ = run(t, 0, slices.Concat([]string{"audit", "--reaudit"}, at, []string{"--driver", "D2"})...)
 	if !strings.HasPrefix(out, "0 photos") {
 		t.Errorf("D2 has no photos, the re-audit says %q", out)
+	}
+}
+
+// walkLists reads what is on record by all the ways there are, page by page.
+func walkLists(t *testing.T, p *process, agent, packetID string) {
+	t.Helper()
+	ids := func(path, key string) (all []string) {
+		t.Helper()
+		for next := ""; ; {
+			var page struct {
+				Items []map[string]any
+				Next  string
+			}
+			p.do(200, "GET", path+"&limit=1&cursor="+next, agent, "", nil).json(t, &page)
+			for _, item := range page.Items {
+				all = append(all, fmt.Sprint(item[key]))
+			}
+			if next = page.Next; next == "" {
+				return all
+			}
+		}
+	}
+	for _, list := range []struct {
+		path, key string
+		want      []string
+	}{
+		{"/api/v1/deliveries?", "tracking_id", []string{"T4", "T2", "T1"}}, // T4 counts by its scan, T1 and T2 by their windows
+		{"/api/v1/deliveries?driver_id=D1&until=2026-11-20T17:00:00.000001Z", "tracking_id", []string{"T2", "T1"}},
+		{"/api/v1/deliveries?since=2026-11-20T18:00:00Z", "tracking_id", []string{"T4"}},
+		{"/api/v1/claims?tracking_id=T1&due_before=2026-12-02T00:00:00Z", "claim_id", []string{"C1"}},
+		{"/api/v1/claims?due_before=2026-12-01T00:00:00Z", "claim_id", nil},
+	} {
+		if got := ids(list.path, list.key); !slices.Equal(got, list.want) {
+			t.Errorf("%s lists %v, want %v", list.path, got, list.want)
+		}
+	}
+	for _, path := range []string{"/api/v1/claims/C1", "/api/v1/claims/C1/packets", "/api/v1/packets/" + packetID + ".json", "/api/v1/deliveries/T1"} {
+		p.do(200, "GET", path, agent, "", nil)
+	}
+	p.do(422, "GET", "/api/v1/claims?limit=0", agent, "", nil, meantInvalid)
+	p.do(404, "GET", "/api/v1/claims/C9", agent, "", nil)
+	p.do(403, "GET", "/api/v1/custody", agent, "", nil)
+	p.do(401, "GET", "/api/v1/claims", "", "", nil)
+	metrics := string(p.do(200, "GET", "/metrics", "", "", nil).body)
+	for _, labels := range []string{`code="ok",operation="read",store="records"`, `code="ok",operation="write",store="records"`,
+		`code="ok",operation="open",store="objects"`} {
+		if !strings.Contains(metrics, "porchlight_store_seconds_count{"+labels+"}") {
+			t.Errorf("/metrics counts no %s", labels)
+		}
+	}
+	if !strings.Contains(metrics, "go_sql_open_connections{db_name=") || !strings.Contains(metrics, "porchlight_build_info{") {
+		t.Error("/metrics shows no SQL connections, or no build")
 	}
 }
 

@@ -39,7 +39,7 @@ func TestHostileInput(t *testing.T) {
 	send := func(t *testing.T, method, path, contentType string, body []byte) answer {
 		t.Helper()
 		requests++
-		a, err := p.try(method, path, admin, contentType, body)
+		a, err := p.try(method, path, admin, contentType, body, meantInvalid)
 		switch {
 		case err != nil:
 			t.Errorf("%s %.200q: %v", method, path, err)

@@ -65,6 +65,7 @@ func (s Stop) around() (geo.Point, bool) {
 type Sought struct {
 	PostalAddress
 	Attempts int       // that failed so far
+	Failures int       // of the service, with whatever address, since it last answered
 	Turn     time.Time // when the turn runs out and somebody else may ask
 }
 
@@ -80,12 +81,9 @@ type Located struct {
 	Again  time.Time
 }
 
-// GeocodingBacklog is how much waits to be asked about.
-type GeocodingBacklog struct {
-	Waiting int // addresses without an answer
-	// Failures is how often the service failed since it last answered.
-	Failures int
-}
+// AbsentFor is how long it counts that a service knew no such place. What it found
+// counts for good.
+const AbsentFor = 30 * 24 * time.Hour
 
 // Relocate judges an upload again whose location was unknown, now that its stop has
 // been geocoded. ok is false where the location stays as it was judged, or another

@@ -93,6 +93,7 @@ type Checks struct {
 		ErrorMarginM float64 `yaml:"error_margin_m"`
 		WarnWithinM  float64 `yaml:"warn_within_m"`
 		MaxErrorM    float64 `yaml:"max_error_m"`
+		GeocodedMaxM float64 `yaml:"geocoded_max_m"`
 	} `yaml:"location"`
 	Time struct {
 		Rule             `yaml:",inline"`
@@ -180,6 +181,7 @@ func (c *Checks) limits() []limit {
 		{"location", "error_margin_m", c.Location.ErrorMarginM, 0, 1000},
 		{"location", "warn_within_m", c.Location.WarnWithinM, c.Location.RadiusM, 50000},
 		{"location", "max_error_m", c.Location.MaxErrorM, 1, 5000},
+		{"location", "geocoded_max_m", c.Location.GeocodedMaxM, 0, 5000},
 		{"time", "fail_above_minutes", c.Time.FailAboveMinutes, 0, 10080},
 		{"time", "warn_above_minutes", c.Time.WarnAboveMinutes, 0, c.Time.FailAboveMinutes},
 		{"framing", "max_digital_zoom", c.Framing.MaxDigitalZoom, 1, 100},

@@ -37,6 +37,9 @@ type Stop struct {
 	Kind      StopKind `json:"stop_kind,omitempty"`
 	TimeZone  string   `json:"time_zone,omitempty"` // IANA name; UTC where absent
 	RadiusM   *float64 `json:"radius_m,omitempty"`  // metres; an apartment complex may widen the checklist's radius
+	// Geocoded is the position that a geocoding service made of the address, for a stop
+	// without one of its own. It is filled in when a delivery is read and cannot be imported.
+	Geocoded *Geocode `json:"geocoded,omitempty" import:"-"`
 }
 
 // Point is where the stop is, and whether that is known.
@@ -52,14 +55,6 @@ func (s Stop) Point() (geo.Point, bool) {
 // the address, unit, postcode and country, without case, spaces and punctuation;
 // where there is no address, the position to 4 decimals (about 11 m).
 func (s Stop) Key() string {
-	fold := func(v string) string {
-		return strings.Map(func(r rune) rune {
-			if unicode.IsLetter(r) || unicode.IsDigit(r) {
-				return unicode.ToLower(r)
-			}
-			return -1
-		}, v)
-	}
 	if fold(s.Address) == "" {
 		if p, ok := s.Point(); ok {
 			return fmt.Sprintf("@%.4f,%.4f", p.Latitude, p.Longitude)
@@ -67,6 +62,16 @@ func (s Stop) Key() string {
 		return ""
 	}
 	return strings.Join([]string{fold(s.Address), fold(s.Unit), fold(s.Postcode), fold(s.Country)}, "|")
+}
+
+// fold leaves a text's letters and digits, in lower case.
+func fold(v string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, v)
 }
 
 // Zone is the stop's time zone, UTC where none is known.

@@ -32,7 +32,7 @@ type judgement struct {
 // report for the same arguments; ids and times are left to the caller.
 func (c *Checklist) Judge(m Measurement, s Subject) Report {
 	j := &judgement{Checklist: c, m: m, s: s, found: map[string]Result{}, verdict: Accept}
-	if at, ok := s.Delivery.Point(); ok {
+	if at, ok := s.Delivery.around(); ok {
 		j.night = geo.IsNight(at, s.takenOrReceived())
 	}
 	r := Report{PhotoID: s.PhotoID, UploadID: s.UploadID, TrackingID: s.TrackingID, Checklist: c.Version,

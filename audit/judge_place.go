@@ -13,12 +13,22 @@ import (
 
 // location compares where the photo was taken with the stop. The file's own position
 // goes first, then the phone's, sent beside the file because browsers strip it; a
-// phone's fix is never presented as the file's.
+// phone's fix is never presented as the file's. A stop without a position of its own may
+// have a geocoded one: what that is short of in precision widens the radius, and nobody
+// fails for it.
 func (j *judgement) location() Finding {
 	c := j.Checks.Location
 	stop, ok := j.s.Delivery.Point()
-	if !ok {
+	geocoded := j.s.Delivery.Geocoded
+	switch {
+	case ok:
+		geocoded = nil
+	case geocoded == nil || !geocoded.Valid():
 		return unknown("the stop has no position")
+	case !(geocoded.PrecisionM <= c.GeocodedMaxM):
+		return unknown(fmt.Sprintf("the stop has no position of its own, and the one made of its address may be off by %.0f m", geocoded.PrecisionM))
+	default:
+		stop = geocoded.Point
 	}
 	var at geo.Point
 	var accuracy *float64
@@ -45,9 +55,18 @@ func (j *judgement) location() Finding {
 		radius = max(radius, *r)
 	}
 	d := geo.Distance(at, stop)
-	f := above(roundTo(d, 1), max(c.WarnWithinM, radius), radius)
+	failAbove := max(c.WarnWithinM, radius)
+	if geocoded != nil {
+		radius += geocoded.PrecisionM
+		failAbove = math.Inf(1)
+	}
+	f := above(roundTo(d, 1), failAbove, roundTo(radius, 1))
 	f.Unit, f.Source = "m", source
 	f.Detail = fmt.Sprintf("%.0f m from the stop", d)
+	if geocoded != nil {
+		f.Source += "; stop " + geocoded.Precision()
+		f.Detail += "'s address on the map, which is precise to " + fmt.Sprintf("%.0f m", geocoded.PrecisionM)
+	}
 	f.Advice = strconv.Itoa(int(math.Round(d)))
 	if f.Result == Pass {
 		f.Advice = ""

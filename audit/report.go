@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -58,6 +59,13 @@ type Finding struct {
 	Advice string `json:"advice,omitempty"` // what the driver can do, in words for the door
 	Detail string `json:"detail,omitempty"` // what was found, in a sentence
 	Source string `json:"source,omitempty"` // where the value comes from, where there are several: exif, phone, ...
+}
+
+// By is the finding's source without what it says of the stop's position after a
+// semicolon, which is about, as in "phone; stop geocoded, precise to 20 m".
+func (f Finding) By() (source, about string) {
+	source, about, _ = strings.Cut(f.Source, "; ")
+	return source, about
 }
 
 // Report is a checklist's judgement of a measurement. Reports are appended, never

@@ -84,7 +84,7 @@ func (d *disclosures) signedIn(ctx context.Context, p audit.Principal) error {
 
 type custodyInput struct {
 	Paging
-	Kind custody.Kind `query:"subject_kind" enum:"photo,delivery,event,claim,packet,token,person,webhook,checklist,reaudit" doc:"With subject_id: what was done to that alone"`
+	Kind custody.Kind `query:"subject_kind" enum:"photo,delivery,event,claim,packet,token,person,webhook,checklist,reaudit,address" doc:"With subject_id: what was done to that alone"`
 	ID   string       `query:"subject_id" maxLength:"256" doc:"Goes with subject_kind"`
 }
 

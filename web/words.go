@@ -259,11 +259,15 @@ func distance(r audit.Report) string {
 		return ""
 	}
 	s := fmt.Sprintf("%.0f\u00a0m from the stop", m)
-	switch f.Source {
+	by, about := f.By()
+	switch by {
 	case "exif":
 		s += ", by the photo's own position"
 	case "phone":
 		s += ", by your phone's position"
+	}
+	if about != "" {
+		s += " (" + about + ")"
 	}
 	return s
 }

@@ -40,6 +40,7 @@ const (
 	ReauditStarted  Action = "reaudit.started"
 	ReauditAdvanced Action = "reaudit.advanced" // reports were appended
 	ReauditFinished Action = "reaudit.finished"
+	AddressLocated  Action = "address.located" // geocoded; reports were appended
 )
 
 // Kind is the kind of thing that something was done to.
@@ -56,10 +57,11 @@ const (
 	Webhook   Kind = "webhook" // an endpoint
 	Checklist Kind = "checklist"
 	Reaudit   Kind = "reaudit"
+	Address   Kind = "address" // the SHA-256 of its key
 )
 
 // Kinds are all kinds.
-var Kinds = []Kind{Photo, Delivery, Event, Claim, Packet, Token, Person, Webhook, Checklist, Reaudit}
+var Kinds = []Kind{Photo, Delivery, Event, Claim, Packet, Token, Person, Webhook, Checklist, Reaudit, Address}
 
 // Subject is the thing that something was done to.
 type Subject struct {

@@ -102,11 +102,15 @@ func (w *weighing) location(p audit.JudgedUpload) {
 	f, ok := p.Report.Finding("location")
 	where, rule := "photo's position not on record", "location.phone"
 	src := sourcePhoto(p.Upload.PhotoID)
-	switch f.Source {
+	by, about := f.By()
+	switch by {
 	case "exif":
 		src, rule = src+" EXIF", "location.exif"
 	case "phone":
 		src = sourcePhone + ", sent with " + src
+	}
+	if about != "" {
+		src, rule = src+"; "+about, "location.geocoded"
 	}
 	m, measured := number(f.Value)
 	if !ok || f.Result == audit.Unknown || !measured {

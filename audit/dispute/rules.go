@@ -79,7 +79,7 @@ var attendedProofs = []audit.Proof{audit.ProofOneTimePassword, audit.ProofSignat
 // reasonRules and weaknessRules are the kinds of evidence that the code knows; a file
 // of rules weighs every one of them.
 var (
-	reasonRules = []string{"delivery.delivered", "scan.near", "photo.accept", "location.exif", "location.phone",
+	reasonRules = []string{"delivery.delivered", "scan.near", "photo.accept", "location.exif", "location.phone", "location.geocoded",
 		"house_number.match", "time.agrees", "proof.one_time_password", "proof.signature", "proof.id_check", "claim.late"}
 	weaknessRules = []string{"delivery.unknown", "delivery.not_delivered", "delivery.outcome_unknown", "scan.far",
 		"scan.unknown", "scan.before_arrival", "photo.none", "photo.not_owed", "photo.retake", "photo.superseded",

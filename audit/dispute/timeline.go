@@ -89,8 +89,18 @@ func position(at geo.Point, d audit.Delivery) string {
 	s := fmt.Sprintf("at %.6f, %.6f", at.Latitude, at.Longitude)
 	if stop, ok := d.Point(); ok && at.Valid() {
 		s += fmt.Sprintf(" (%s m from the stop)", metres(geo.Distance(at, stop)))
+	} else if g := d.Geocoded; g != nil && g.Valid() && at.Valid() {
+		s += fmt.Sprintf(" (%s m from the stop's address on the map, %s)", metres(geo.Distance(at, g.Point)), g.Precision())
 	}
 	return s
+}
+
+// stopsPosition is what a reader misses of a stop that has no position of its own.
+func stopsPosition(d audit.Delivery) string {
+	if g := d.Geocoded; g != nil {
+		return fmt.Sprintf("the stop's own position (its address is at %.6f, %.6f on the map, %s, by %s)", g.Latitude, g.Longitude, g.Precision(), g.Source)
+	}
+	return "the stop's position"
 }
 
 // notOnRecord names what a reader of a packet would look for in vain.
@@ -107,7 +117,7 @@ func notOnRecord(c Claim, ev Evidence) []string {
 			what    string
 		}{
 			{d.Address == "", "the stop's address"},
-			{!stop, "the stop's position"},
+			{!stop, stopsPosition(d)},
 			{d.DriverID == "", "the driver"},
 			{d.WindowStart == nil || d.WindowEnd == nil, "the delivery window"},
 			{d.ScannedAt == nil, "when the package was scanned"},

@@ -20,7 +20,8 @@ var (
 	textType = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
-// fieldsOf reads the names from the json tags; embedded structs count as flattened.
+// fieldsOf reads the names from the json tags; embedded structs count as flattened. What
+// is tagged import:"-" is no field of an import.
 func fieldsOf[T any]() (fields, error) {
 	t := reflect.TypeFor[T]()
 	if t.Kind() != reflect.Struct {
@@ -28,7 +29,7 @@ func fieldsOf[T any]() (fields, error) {
 	}
 	f := fields{}
 	for _, sf := range reflect.VisibleFields(t) {
-		if sf.Anonymous || !sf.IsExported() {
+		if sf.Anonymous || !sf.IsExported() || sf.Tag.Get("import") == "-" {
 			continue
 		}
 		name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")

@@ -11,6 +11,7 @@
 //	porchlight verify --custody       check the custody log for removed and altered rows
 //	porchlight token create           make a token for a driver, an agent, dispatch or an admin
 //	porchlight webhook add URL        tell another program what happens
+//	porchlight geocode                find stops without coordinates by their addresses
 //	porchlight demo                   a running example with a drawn route
 //
 // Settings are flags; each can also be given as an environment variable
@@ -79,6 +80,6 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	root.PersistentFlags().String("config", "", "YAML file with settings, one `key: value` a line, keys as the flags' names")
-	root.AddCommand(auditCommand(), checklistCommand(), serveCommand(), importCommand(), packetCommand(), verifyCommand(), tokenCommand(), webhookCommand(), demoCommand())
+	root.AddCommand(auditCommand(), checklistCommand(), serveCommand(), importCommand(), packetCommand(), verifyCommand(), tokenCommand(), webhookCommand(), geocodeCommand(), demoCommand())
 	return root
 }

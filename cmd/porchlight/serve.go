@@ -23,6 +23,7 @@ import (
 type serveSettings struct {
 	storeSettings
 	signInSettings
+	geocoderSettings
 	listen, logFormat, logLevel string
 	uploads, judging            int
 	secure, healthy             bool
@@ -53,6 +54,7 @@ the redirect URI PUBLIC-URL/signin/callback, and set --public-url, --oidc-issuer
 	f := cmd.Flags()
 	s.storeSettings.flags(f)
 	s.signInSettings.flags(f)
+	s.geocoderSettings.flags(f)
 	f.StringVar(&s.listen, "listen", "127.0.0.1:8080", "`ADDRESS` to listen on")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -70,7 +72,8 @@ the redirect URI PUBLIC-URL/signin/callback, and set --public-url, --oidc-issuer
 func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) error) error {
 	log, err := s.logger()
 	provider, public, proxies, faults := s.signInSettings.read()
-	if err := errors.Join(err, faults); err != nil {
+	client, fault := s.geocoderSettings.read()
+	if err := errors.Join(err, faults, fault); err != nil {
 		return err
 	}
 	st, err := s.open(ctx)
@@ -83,12 +86,18 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 		return err
 	}
 	webhooks := sender.New(sender.Config{Outbox: st.db, AllowPrivate: s.webhookPrivate, UserAgent: "Porchlight/" + version, Log: log})
+	watched := append(st.collectors(), webhooks)
+	work := []func(context.Context){webhooks.Run}
+	if client != nil {
+		places := newGeocoder(st, client, log)
+		watched, work = append(watched, places), append(work, places.Run)
+	}
 	srv, err := server.New(server.Config{
 		Audit: st.audit, Dispute: st.dispute, Records: st.db, Objects: st.objects, Pages: pages, Log: log, NewID: newID,
 		Limits:   server.Limits{Uploads: s.uploads, Judging: s.judging},
 		Sessions: st.db.WebSessions(time.Now), OIDC: provider, PublicURL: public, TrustedProxies: proxies,
 		Secure: s.secure || strings.HasPrefix(public, "https://"), Version: version,
-		WebhookPrivate: s.webhookPrivate, Collectors: append(st.collectors(), webhooks),
+		WebhookPrivate: s.webhookPrivate, Collectors: watched,
 	})
 	if err != nil {
 		return err
@@ -100,8 +109,10 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 	log.Info("listening", "address", "http://"+listener.Addr().String(), "checklist", st.audit.Checklist().Version, "version", version)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var sending sync.WaitGroup
-	sending.Go(func() { webhooks.Run(ctx) })
+	var working sync.WaitGroup
+	for _, run := range work {
+		working.Go(func() { run(ctx) })
+	}
 	if ready != nil {
 		go func() {
 			if err := ready(st, listener.Addr()); err != nil {
@@ -112,7 +123,7 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 	err = srv.Serve(ctx, listener)
 	cause := context.Cause(ctx)
 	cancel(nil) // where the server ended by itself
-	sending.Wait()
+	working.Wait()
 	if cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}

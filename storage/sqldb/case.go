@@ -95,6 +95,9 @@ func (s session) fillDeliveries(ctx context.Context, ids []string, into map[stri
 	for chunk := range slices.Chunk(ids, chunkRows) {
 		marks, args := s.list(chunk)
 		found, err := collect(ctx, s, scanJSON[audit.Delivery], `SELECT json FROM deliveries WHERE tracking_id IN (`+marks+`)`, args...)
+		if err == nil {
+			err = s.locate(ctx, found)
+		}
 		if err != nil {
 			return err
 		}

@@ -14,7 +14,18 @@ import (
 
 // Delivery finds a delivery. Errors: [audit.CodeNotFound], [audit.CodeUnavailable].
 func (db *DB) Delivery(ctx context.Context, trackingID string) (audit.Delivery, error) {
-	return one(ctx, db.on(db.reader), "delivery", scanJSON[audit.Delivery], queryDelivery, trackingID)
+	return db.on(db.reader).delivery(ctx, trackingID)
+}
+
+// delivery finds a delivery, with its geocoded position.
+func (s session) delivery(ctx context.Context, trackingID string) (audit.Delivery, error) {
+	d, err := one(ctx, s, "delivery", scanJSON[audit.Delivery], queryDelivery, trackingID)
+	if err != nil {
+		return d, err
+	}
+	located := []audit.Delivery{d}
+	err = s.locate(ctx, located)
+	return located[0], err
 }
 
 const queryDelivery = `SELECT json FROM deliveries WHERE tracking_id = $1`
@@ -111,6 +122,15 @@ func (db *DB) PutDeliveries(ctx context.Context, ds []audit.Delivery, at time.Ti
 		if err := s.saveDeliveries(ctx, kept, changed, moved); err != nil {
 			return err
 		}
+		var sought []audit.PostalAddress
+		for id := range changed {
+			if r := kept[id]; r.unplaced {
+				sought = append(sought, r.address)
+			}
+		}
+		if err := s.seek(ctx, sought, at); err != nil {
+			return err
+		}
 		return s.logRows(ctx, custody.DeliveryChanged, custody.Delivery, ids, changes, func(id string) string { return kept[id].json })
 	})
 	return changes, err
@@ -121,6 +141,17 @@ type deliveryRow struct {
 	trackingID, driverID, stopKey string
 	sortAt, importedAt            int64
 	json                          string
+
+	address  audit.PostalAddress // of a stop without a position, where unplaced says so
+	unplaced bool
+}
+
+// addressKey is what the geocoded position is looked up by, empty where none is wanted.
+func (r deliveryRow) addressKey() string {
+	if !r.unplaced {
+		return ""
+	}
+	return r.address.Key()
 }
 
 // keptDeliveries loads and locks what is on record under the ids.
@@ -152,7 +183,9 @@ func (r deliveryRow) merge(d audit.Delivery) (merged deliveryRow, moved bool, er
 	for _, t := range []**time.Time{&whole.WindowStart, &whole.WindowEnd, &whole.ScannedAt, &whole.DeliveredAt} {
 		*t = utc(*t)
 	}
+	whole.Geocoded = nil // it is kept elsewhere
 	merged = deliveryRow{trackingID: whole.TrackingID, driverID: whole.DriverID, stopKey: whole.Key(), importedAt: r.importedAt}
+	merged.address, merged.unplaced = whole.Unplaced()
 	merged.sortAt = merged.importedAt
 	if t := cmp.Or(whole.WindowStart, whole.DeliveredAt, whole.ScannedAt); t != nil {
 		merged.sortAt = micros(*t)
@@ -192,11 +225,11 @@ func (s session) saveDeliveries(ctx context.Context, kept map[string]deliveryRow
 	var rows [][]any
 	for id := range changed {
 		r := kept[id]
-		rows = append(rows, []any{r.trackingID, r.driverID, r.stopKey, r.sortAt, r.importedAt, r.json})
+		rows = append(rows, []any{r.trackingID, r.driverID, r.stopKey, r.sortAt, r.importedAt, r.json, r.addressKey()})
 	}
-	err := s.insert(ctx, `INSERT INTO deliveries (tracking_id, driver_id, stop_key, sort_at, imported_at, json) VALUES`,
+	err := s.insert(ctx, `INSERT INTO deliveries (tracking_id, driver_id, stop_key, sort_at, imported_at, json, address_key) VALUES`,
 		`ON CONFLICT (tracking_id) DO UPDATE SET driver_id = excluded.driver_id, stop_key = excluded.stop_key,
-			sort_at = excluded.sort_at, json = excluded.json`, rows)
+			sort_at = excluded.sort_at, json = excluded.json, address_key = excluded.address_key`, rows)
 	if err != nil {
 		return err
 	}

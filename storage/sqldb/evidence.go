@@ -13,7 +13,7 @@ import (
 // Evidence is all that is on record about a delivery. Errors: [audit.CodeNotFound].
 func (db *DB) Evidence(ctx context.Context, trackingID string) (e dispute.Evidence, err error) {
 	err = db.read(ctx, func(s session) error {
-		d, err := one(ctx, s, "delivery", scanJSON[audit.Delivery], queryDelivery, trackingID)
+		d, err := s.delivery(ctx, trackingID)
 		if err != nil {
 			return err
 		}
@@ -39,6 +39,9 @@ func (db *DB) DriverDeliveries(ctx context.Context, driverID string, from, to ti
 	}
 	err = db.read(ctx, func(s session) error {
 		ds, err := collect(ctx, s, scanJSON[audit.Delivery], queryDriverDeliveries, driverID, first, last)
+		if err == nil {
+			err = s.locate(ctx, ds)
+		}
 		if err == nil {
 			all, err = s.evidence(ctx, ds)
 		}

@@ -31,12 +31,16 @@ func (db *DB) migrate(ctx context.Context) error {
 		}}, nil)),
 		// Its triggers are not the same on both databases: they are made in one step with
 		// its table, so that there is no custody log without them.
-		goose.WithExcludeNames([]string{custodyMigration}),
+		goose.WithExcludeNames([]string{custodyMigration, geocodingMigration}),
 		goose.WithGoMigrations(goose.NewGoMigration(3, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 			if err := runStatements(ctx, tx, folder, custodyMigration); err != nil {
 				return err
 			}
 			return db.makeAppendOnly(ctx, tx, "custody")
+		}}, nil)),
+		// Its keys are made of what deliveries hold as JSON, which no SQL of both databases reads.
+		goose.WithGoMigrations(goose.NewGoMigration(6, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+			return db.addGeocoding(ctx, tx, folder)
 		}}, nil)),
 	}
 	if db.dialect.goose() == goose.DialectPostgres {

@@ -100,8 +100,11 @@ func (s session) lockAround(ctx context.Context, u audit.Upload, m audit.Measure
 		}
 	}
 	row := rows[u.TrackingID]
-	err = overlay(&d, row.json, struct{}{})
-	return d, row.stopKey, err
+	located := make([]audit.Delivery, 1)
+	if err = overlay(&located[0], row.json, struct{}{}); err == nil {
+		err = s.locate(ctx, located)
+	}
+	return located[0], row.stopKey, err
 }
 
 // othersCap bounds the other uploads of a delivery that one is judged beside: no

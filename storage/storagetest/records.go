@@ -50,6 +50,7 @@ type Records interface {
 	Flips(ctx context.Context, runID, after string, limit int) ([]audit.Flip, string, error)
 	Checklist(ctx context.Context, version string) (string, error)
 	Webhooks
+	Geocodes
 	custody.Appender
 	CustodyHead(ctx context.Context) (custody.Head, error)
 	Custody(ctx context.Context, of custody.Subject, after string, limit int) ([]custody.Entry, string, error)
@@ -105,6 +106,10 @@ func TestRecords(t *testing.T, fresh func(t *testing.T) (open func(t *testing.T)
 		{"WebhookOutcomes", testWebhookOutcomes},
 		{"WebhookSweep", testWebhookSweep},
 		{"WebhookMessagePages", testWebhookMessagePages},
+		{"Geocodes", testGeocodes},
+		{"GeocodingFailures", testGeocodingFailures},
+		{"GeocodesAtOnce", testGeocodesAtOnce},
+		{"GeocodedUploads", testGeocodedUploads},
 		{"CustodyOfChanges", testCustodyOfChanges},
 		{"CustodyAtOnce", testCustodyAtOnce},
 		{"CustodyPages", testCustodyPages},

@@ -184,20 +184,3 @@ func signedIn(b *testing.B, p *process, token string) *http.Client {
 	res.Body.Close()
 	return client
 }
-
-// cpu is the CPU time that the process has taken, as the kernel counts it in hundredths
-// of a second; 0 where the system does not tell.
-func (p *process) cpu() time.Duration {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := strings.Cut(string(b), ") ")
-	f := strings.Fields(rest)
-	if len(f) < 13 {
-		return 0
-	}
-	user, _ := strconv.Atoi(f[11])
-	system, _ := strconv.Atoi(f[12])
-	return time.Duration(user+system) * 10 * time.Millisecond
-}

@@ -123,8 +123,8 @@ func (db *DB) PutDeliveries(ctx context.Context, ds []audit.Delivery, at time.Ti
 			return err
 		}
 		var sought []audit.PostalAddress
-		for id := range changed {
-			if r := kept[id]; r.unplaced {
+		for _, id := range ids { // in the import's order: of two spellings the first is asked about
+			if r := kept[id]; r.unplaced && changed[id] {
 				sought = append(sought, r.address)
 			}
 		}

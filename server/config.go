@@ -102,8 +102,11 @@ type Objects interface {
 // Limits bound what the server takes in. A zero field stands for its default.
 type Limits struct {
 	// Uploads is how many photos are held in memory at once, being read, measured or
-	// stored; one more is answered 503 with Retry-After. Default 32.
+	// stored. Default 32.
 	Uploads int
+	// QueueTime is how long one more waits for a place before it is answered 503 with
+	// Retry-After; default 5 seconds.
+	QueueTime time.Duration
 	// ImportBytes is the most that one import may weigh; default 512 MiB. Imports are
 	// streamed, not held.
 	ImportBytes int64
@@ -143,7 +146,7 @@ func (l Limits) withDefaults() Limits {
 		v *time.Duration
 		d time.Duration
 	}{
-		{&l.UploadTime, 2 * time.Minute}, {&l.IdleTime, time.Minute}, {&l.HeaderTime, 10 * time.Second},
+		{&l.UploadTime, 2 * time.Minute}, {&l.IdleTime, time.Minute}, {&l.QueueTime, 5 * time.Second}, {&l.HeaderTime, 10 * time.Second},
 		{&l.ShutdownTime, 30 * time.Second}, {&l.SessionTime, 12 * time.Hour},
 	} {
 		if *t.v <= 0 {

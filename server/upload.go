@@ -213,15 +213,14 @@ func (s *Server) receive(c *gin.Context, further string, check func(string) erro
 	ctx := c.Request.Context()
 	start := time.Now()
 	defer func() { s.metrics.upload(rec, err, time.Since(start)) }()
-	d, err := s.delivery(ctx, c.Param("tracking_id"))
+	leave, err := s.enter(ctx)
 	if err != nil {
 		return rec, err
 	}
-	select {
-	case s.uploads <- struct{}{}:
-		defer func() { <-s.uploads }()
-	default:
-		return rec, audit.Errorf(audit.CodeBusy, "Too many photos are arriving at once: try again in a moment")
+	defer leave()
+	d, err := s.delivery(ctx, c.Param("tracking_id"))
+	if err != nil {
+		return rec, err
 	}
 	s.metrics.inFlight.Inc()
 	defer s.metrics.inFlight.Dec()
@@ -252,6 +251,22 @@ func (s *Server) receive(c *gin.Context, further string, check func(string) erro
 		u.DriverID = d.DriverID
 	}
 	return s.audit.Receive(ctx, u, f.photo.Bytes())
+}
+
+// enter waits for a place among the photos that are held, before any of the photo is
+// read: a phone that sent it in vain would have to send it all again.
+// Errors: [audit.CodeBusy].
+func (s *Server) enter(ctx context.Context) (leave func(), err error) {
+	wait := time.NewTimer(s.limits.QueueTime)
+	defer wait.Stop()
+	select {
+	case s.uploads <- struct{}{}:
+		return func() { <-s.uploads }, nil
+	case <-wait.C:
+		return nil, audit.Errorf(audit.CodeBusy, "Too many photos are arriving at once: try again in a moment")
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // delivery finds a delivery that the caller may touch.

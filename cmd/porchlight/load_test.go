@@ -119,7 +119,8 @@ func load(b *testing.B, stores []string, photos [][]byte, clients int, folder st
 						b.Errorf("photo %d: status %d %.200s (%v)", i, a.status, a.body, err)
 						break
 					}
-					time.Sleep(100 * time.Millisecond)
+					wait, _ := strconv.Atoi(a.header.Get("Retry-After"))
+					time.Sleep(time.Duration(wait) * time.Second)
 				}
 				took[i] = time.Since(start)
 			}

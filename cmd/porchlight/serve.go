@@ -59,7 +59,7 @@ the redirect URI PUBLIC-URL/signin/callback, and set --public-url, --oidc-issuer
 	f.StringVar(&s.listen, "listen", "127.0.0.1:8080", "`ADDRESS` to listen on")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
-	f.IntVar(&s.uploads, "uploads", 0, "photos held in memory at once; past them the answer is 503 with Retry-After; default 32")
+	f.IntVar(&s.uploads, "uploads", 0, "photos held in memory at once; one more waits, and after 5 seconds is answered 503 with Retry-After; default 32")
 	f.IntVar(&s.judging, "judging", 0, "threads that decode and measure photos; default one for each core")
 	f.BoolVar(&s.secure, "secure", false, "mark cookies for HTTPS alone; set it wherever a proxy in front speaks HTTPS; a --public-url of https sets it")
 	webhookFlag(f, &s.webhookPrivate)

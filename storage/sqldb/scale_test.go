@@ -88,7 +88,7 @@ func copyBlock(i int) []string {
 	const (
 		tracking = `replace(%s, 'T000000', 'T{block}')`
 		upload   = `replace(%s, '-bcce-000000000', '-bcce-000{block}')`
-		photo    = `'{block}' || substr(%s, 7)`
+		photo    = `'x{block}' || substr(%s, 8)` // no digest begins like that
 		stop     = `replace(%s, 'mainstreet', 'main{block}street')`
 		later    = `%s + CAST({block} AS BIGINT) * 1000000000`
 		ids      = `>= '01890a5d-ac96-774b-bcce-000000000' AND upload_id < '01890a5d-ac96-774b-bcce-000000001'`

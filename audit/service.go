@@ -18,7 +18,8 @@ type Config struct {
 	Records   Records
 	Archive   Archive
 	Checklist *Checklist       // the built-in one where nil
-	Measure   Measurer         // [Measure] where nil
+	Vision    Vision           // none where nil
+	Measure   Measurer         // [MeasureSeeing] with Vision where nil
 	Now       func() time.Time // time.Now where nil
 	NewID     func() string    // a new id, later ones sorting after earlier ones (UUIDv7)
 }
@@ -31,13 +32,14 @@ func NewService(c Config) *Service {
 	if c.Checklist == nil {
 		c.Checklist = Guide2026()
 	}
-	if c.Measure == nil {
-		c.Measure = func(_ context.Context, b []byte) (Measurement, error) { return Measure(b) }
-	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Service{c}
+	s := &Service{c}
+	if s.Measure == nil {
+		s.Measure = func(ctx context.Context, b []byte) (Measurement, error) { return MeasureSeeing(ctx, s.Vision, b) }
+	}
+	return s
 }
 
 // Checklist is the one that new photos are judged by.

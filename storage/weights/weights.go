@@ -145,10 +145,12 @@ func (f File) read(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	b, err := io.ReadAll(io.LimitReader(file, f.Bytes+1))
-	if err != nil {
+	b := make([]byte, f.Bytes+1) // one more than it may have
+	n, err := io.ReadFull(file, b)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, err
 	}
+	b = b[:n]
 	if got := sum(b); got != f.Digest {
 		return nil, fmt.Errorf("not the pinned file: its SHA-256 is %.12s..., not %.12s...; run `porchlight models install` again", got, f.Digest)
 	}

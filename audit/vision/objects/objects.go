@@ -35,8 +35,8 @@ const (
 	sure = 0.3
 	// overlap of two boxes beyond which they are one thing.
 	overlap = 0.45
-	// frame is the share of the photo from which a box is the frame itself: the model says
-	// so of a wall, and nothing so large could be told from one.
+	// frame is the share of what the model was shown from which a box is the frame itself:
+	// the model says so of a wall, and nothing so large could be told from one.
 	frame = 0.9
 )
 
@@ -99,11 +99,11 @@ func (d *Detector) pass(ctx context.Context, img *image.RGBA, part vision.Box) (
 				continue
 			}
 			x0, y0, x1, y1 := a.at(out[0].Data[4*i:])
-			box := place(vision.Box{x0, y0, x1, y1}, part)
+			box := vision.Box{x0, y0, x1, y1}.Clip()
 			if box.Area() <= 0 || (label == vision.Package && box.Area() >= frame) {
 				continue
 			}
-			found = append(found, vision.Detection{Label: label, Score: score, Box: box})
+			found = append(found, vision.Detection{Label: label, Score: score, Box: place(box, part)})
 		}
 	}
 	return vision.Suppress(found, overlap), nil

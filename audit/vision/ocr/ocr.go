@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"slices"
 	"strings"
 
 	"porchlight/audit/vision"
@@ -137,11 +138,13 @@ func (r *Reader) region(ctx context.Context, m *image.RGBA) ([]line, error) {
 		ways = append(ways, m)
 	}
 	var best line
+	var read []line
 	for _, way := range ways {
 		l, err := r.line(ctx, way)
 		if err != nil {
 			return nil, err
 		}
+		read = append(read, l)
 		if l.score > best.score {
 			best = l
 		}
@@ -154,8 +157,12 @@ func (r *Reader) region(ctx context.Context, m *image.RGBA) ([]line, error) {
 	if stack.text != "" && (stack.score > 0.8 || stack.score > best.score) {
 		return []line{stack}, nil
 	}
-	return []line{best}, nil
+	// Upside down, digits read as other digits, nearly as well.
+	return slices.DeleteFunc(read, func(l line) bool { return l.score < best.score-bothWays }), nil
 }
+
+// bothWays is how much worse one way of reading may be than the best to be told too.
+const bothWays = 0.2
 
 // stack reads a tall region as 2 to 6 digits one below the other, of equal height.
 func (r *Reader) stack(ctx context.Context, m *image.RGBA) (line, error) {

@@ -33,7 +33,7 @@ type contractPath struct {
 }
 
 // readContract reads the document that a service serves.
-func readContract(t *testing.T, service string) *contract {
+func readContract(t testing.TB, service string) *contract {
 	t.Helper()
 	doc, err := openapi3.NewLoader().LoadFromURI(&url.URL{Scheme: "http", Host: strings.TrimPrefix(service, "http://"), Path: "/openapi.json"})
 	if err != nil {
@@ -111,7 +111,7 @@ func (readCloser) Close() error { return nil }
 func TestContractFindsFaults(t *testing.T) {
 	at := []string{"--data", t.TempDir(), "--log-level", "error"}
 	p := startServer(t, at...)
-	c := p.contract
+	c := readContract(t, p.url)
 	good := answer{200, http.Header{"Content-Type": {"application/json"}}, []byte(`{"items":[],"next":""}`)}
 	form, formType := form(t, []byte("photo"), map[string]string{"role": "placement", "latitude": "47.6"})
 	spoiled := bytes.Replace(form, []byte("47.6"), []byte("north"), 1)
@@ -119,7 +119,7 @@ func TestContractFindsFaults(t *testing.T) {
 	refused := func(body string) answer {
 		return answer{422, http.Header{"Content-Type": {"application/problem+json"}}, []byte(body)}
 	}
-	problem := refused(`{"type":"about:blank","title":"Unprocessable Entity","status":422,"code":"invalid"}`)
+	problem := refused(`{"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"limit is at least 1","code":"invalid"}`)
 	const event = `{"kind":"note","at":"2026-05-04T12:00:00Z"}`
 	for _, test := range []struct {
 		name, method, path, contentType, body string

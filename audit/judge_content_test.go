@@ -98,7 +98,7 @@ func (blind) Read(context.Context, []byte) (vision.Reading, error) {
 func (blind) Models(context.Context) ([]string, error) { return nil, Errorf(CodeUnavailable, "away") }
 
 func TestVisionFailsNoPhoto(t *testing.T) {
-	m, err := MeasureSeeing(t.Context(), blind{}, []byte("\xff\xd8\xff\xe0 no more"))
+	m, err := MeasureSeeing(t.Context(), nil, blind{}, []byte("\xff\xd8\xff\xe0 no more"))
 	if err != nil || m.Vision != nil || m.VisionProblem != "" || m.Problem == nil {
 		t.Errorf("a photo that does not decode: %+v, %v", m, err)
 	}

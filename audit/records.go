@@ -39,9 +39,9 @@ type Known struct {
 
 // JudgedUpload is an upload with its measurement and its latest report.
 type JudgedUpload struct {
-	Upload      Upload
-	Measurement Measurement
-	Report      Report
+	Upload      Upload      `json:"upload"`
+	Measurement Measurement `json:"measurement"`
+	Report      Report      `json:"report"`
 }
 
 // Archive is what a re-audit needs of the records.

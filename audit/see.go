@@ -31,12 +31,14 @@ const (
 	notDecoded = "the photo does not decode"
 )
 
-// MeasureSeeing measures a photo as [Measure] does, and has it looked at where v is not
-// nil. A vision that fails costs the measurement its reading, never the photo.
-//
-// Errors: as of [Measure].
-func MeasureSeeing(ctx context.Context, v Vision, b []byte) (Measurement, error) {
-	m, err := Measure(b)
+// MeasureSeeing measures a photo, and has it looked at where v is not nil. A vision that
+// fails costs the measurement its reading, never the photo. measure is [Measure] where
+// nil. Errors: those of measure.
+func MeasureSeeing(ctx context.Context, measure Measurer, v Vision, b []byte) (Measurement, error) {
+	if measure == nil {
+		measure = func(_ context.Context, b []byte) (Measurement, error) { return Measure(b) }
+	}
+	m, err := measure(ctx, b)
 	if err != nil || v == nil || !m.Decoded() {
 		return m, err
 	}

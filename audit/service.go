@@ -19,7 +19,7 @@ type Config struct {
 	Archive   Archive
 	Checklist *Checklist       // the built-in one where nil
 	Vision    Vision           // none where nil
-	Measure   Measurer         // [MeasureSeeing] with Vision where nil
+	Measure   Measurer         // of pixels and metadata; [Measure] where nil
 	Now       func() time.Time // time.Now where nil
 	NewID     func() string    // a new id, later ones sorting after earlier ones (UUIDv7)
 }
@@ -35,11 +35,7 @@ func NewService(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Service{c}
-	if s.Measure == nil {
-		s.Measure = func(ctx context.Context, b []byte) (Measurement, error) { return MeasureSeeing(ctx, s.Vision, b) }
-	}
-	return s
+	return &Service{c}
 }
 
 // Checklist is the one that new photos are judged by.
@@ -71,7 +67,7 @@ func (s *Service) Receive(ctx context.Context, u Upload, b []byte) (Receipt, err
 	if err := s.Objects.Put(ctx, ObjectKey(u.PhotoID), b, mediaType); err != nil {
 		return Receipt{}, err
 	}
-	m, err := s.Measure(ctx, b)
+	m, err := MeasureSeeing(ctx, s.Measure, s.Vision, b)
 	if err != nil {
 		return Receipt{}, err
 	}

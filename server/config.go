@@ -101,11 +101,8 @@ type Objects interface {
 
 // Limits bound what the server takes in. A zero field stands for its default.
 type Limits struct {
-	// Judging is how many photos are decoded at once; default 8.
-	Judging int
-	// Uploads is how many photos are held in memory at once, being read or waiting to be
-	// judged; one more is answered 503 with Retry-After. A slow phone holds one of these
-	// and none of Judging. Default 4 x Judging.
+	// Uploads is how many photos are held in memory at once, being read, measured or
+	// stored; one more is answered 503 with Retry-After. Default 32.
 	Uploads int
 	// ImportBytes is the most that one import may weigh; default 512 MiB. Imports are
 	// streamed, not held.
@@ -134,13 +131,10 @@ func (l Limits) withDefaults() Limits {
 	for _, n := range []struct {
 		v *int
 		d int
-	}{{&l.Judging, 8}, {&l.Uploads, 0}, {&l.SignIns, 120}, {&l.FailedTokens, 120}} {
+	}{{&l.Uploads, 32}, {&l.SignIns, 120}, {&l.FailedTokens, 120}} {
 		if *n.v <= 0 {
 			*n.v = n.d
 		}
-	}
-	if l.Uploads == 0 {
-		l.Uploads = 4 * l.Judging
 	}
 	if l.ImportBytes <= 0 {
 		l.ImportBytes = 512 << 20

@@ -26,7 +26,6 @@ type metrics struct {
 	reasons  *prometheus.CounterVec
 	rows     *prometheus.CounterVec
 	inFlight prometheus.Gauge
-	waiting  prometheus.Gauge
 	answered prometheus.Gauge
 	packets  prometheus.Counter
 	panics   prometheus.Counter
@@ -58,16 +57,13 @@ func newMetrics(version string, others ...prometheus.Collector) *metrics {
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "porchlight_uploads_in_flight", Help: "Photos being received or judged now.",
 		}),
-		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "porchlight_uploads_waiting", Help: "Photos that were received and wait for a place to be judged.",
-		}),
 		answered: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "porchlight_requests_in_flight", Help: "Requests being answered now, this one too.",
 		}),
 		packets: prometheus.NewCounter(prometheus.CounterOpts{Name: "porchlight_packets_total", Help: "Packets issued."}),
 		panics:  prometheus.NewCounter(prometheus.CounterOpts{Name: "porchlight_panics_total", Help: "Requests that ended in a panic."}),
 	}
-	m.registry.MustRegister(m.requests, m.uploads, m.seconds, m.verdicts, m.reasons, m.rows, m.inFlight, m.waiting, m.answered, m.packets, m.panics,
+	m.registry.MustRegister(m.requests, m.uploads, m.seconds, m.verdicts, m.reasons, m.rows, m.inFlight, m.answered, m.packets, m.panics,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "porchlight_build_info", Help: "Always 1; the labels say what runs.",

@@ -77,7 +77,7 @@ func TestMetricsOfStores(t *testing.T) {
 	}{
 		{before, "porchlight_uploads_total", map[string]string{"result": "created"}, 1},
 		{before, "porchlight_uploads_total", map[string]string{"result": string(audit.CodeNotAPhoto)}, 1},
-		{before, "porchlight_uploads_waiting", nil, 0},
+		{before, "porchlight_uploads_in_flight", nil, 0},
 		{before, "porchlight_requests_in_flight", nil, 1},
 		{before, "porchlight_build_info", map[string]string{"version": "test"}, 1},
 		{before, "porchlight_store_seconds", store("objects", "put", "ok"), 1},

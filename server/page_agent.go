@@ -52,10 +52,8 @@ func (s *Server) showClaim(c *gin.Context, message string) error {
 	}
 	page := web.AgentClaim{Base: s.base(c), CaseFile: file, Message: message, NotOnRecord: file.NotOnRecord()}
 	page.Timeline, page.Undated = file.Timeline()
-	if driver := file.Evidence.Delivery.DriverID; s.dispute.DriverRecord != nil && driver != "" {
-		if page.Driver, err = s.dispute.DriverRecord(ctx, driver, s.now()); err != nil {
-			return err
-		}
+	if page.Driver, err = s.dispute.Driver(ctx, file.Evidence.Delivery, s.now()); err != nil {
+		return err
 	}
 	for _, r := range refs {
 		page.Packets = append(page.Packets, web.PacketRow{PacketID: r.PacketID, IssuedAt: r.IssuedAt})

@@ -87,6 +87,9 @@ func lost(err error) error {
 	return err
 }
 
+// previewsAtOnce bounds the previews that are drawn at once; each takes up to 50 MiB.
+const previewsAtOnce = 4
+
 // preview is GET /api/v1/photos/{photo_id}/preview: the photo upright, as JPEG, its
 // long side at most ?side= pixels (160..2048, default 1280).
 func (s *Server) preview(c *gin.Context) error {
@@ -107,11 +110,12 @@ func (s *Server) preview(c *gin.Context) error {
 	if fresh(c, fmt.Sprintf("%s-%d", first.Upload.PhotoID, side)) {
 		return nil
 	}
-	release, err := s.turn(ctx)
-	if err != nil {
-		return err
+	select {
+	case s.drawing <- struct{}{}:
+		defer func() { <-s.drawing }()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	defer release()
 	b, err := s.audit.Original(ctx, first.Upload.PhotoID)
 	if err != nil {
 		return lost(err)

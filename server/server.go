@@ -50,7 +50,7 @@ type Server struct {
 	custody     *disclosures
 
 	uploads    chan struct{} // a place for each photo held
-	judging    chan struct{} // a place for each photo decoded
+	drawing    chan struct{} // a place for each preview drawn
 	reauditing chan struct{} // one place
 
 	webhookPrivate bool // endpoints may be on private addresses
@@ -82,7 +82,7 @@ func New(c Config) (*Server, error) {
 		metrics: newMetrics(c.Version, c.Collectors...), sessions: newSessions(c, limits), crossOrigin: http.NewCrossOriginProtection(),
 		custody: newDisclosures(c.Records, c.Now),
 		signIns: newThrottle(limits.SignIns), bearers: newTokenGuard(limits.FailedTokens),
-		uploads: make(chan struct{}, limits.Uploads), judging: make(chan struct{}, limits.Judging), reauditing: make(chan struct{}, 1),
+		uploads: make(chan struct{}, limits.Uploads), drawing: make(chan struct{}, previewsAtOnce), reauditing: make(chan struct{}, 1),
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	if c.OIDC != nil {

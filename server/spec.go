@@ -142,6 +142,11 @@ func specJSON(doc *huma.OpenAPI) ([]byte, error) {
 	// huma adds its own error type wherever it might answer it; ours stands in its place.
 	delete(doc.Components.Schemas.Map(), "ErrorModel")
 	delete(doc.Components.Schemas.Map(), "ErrorDetail")
+	// A photo that does not decode has no pixels. huma takes the fields of an embedded
+	// pointer for required ones.
+	if m := doc.Components.Schemas.Map()["Measurement"]; m != nil {
+		m.Required = []string{"exif", "version"}
+	}
 	b, err := json.Marshal(doc)
 	if err != nil {
 		return nil, err

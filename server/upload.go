@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -66,7 +67,11 @@ func (s *Server) readForm(c *gin.Context, further string) (form, error) {
 	if err := exchangeOf(r.Context()).control.SetReadDeadline(time.Now().Add(s.limits.UploadTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return form{}, err
 	}
-	r.Body = http.MaxBytesReader(c.Writer, r.Body, audit.MaxPhotoBytes+formOverhead)
+	body := http.MaxBytesReader(c.Writer, r.Body, audit.MaxPhotoBytes+formOverhead)
+	r.Body = struct { // package multipart itself reads 4 KiB at a time
+		io.Reader
+		io.Closer
+	}{bufio.NewReaderSize(body, 64<<10), body}
 	mr, err := r.MultipartReader()
 	if err != nil {
 		return form{}, audit.Errorf(audit.CodeUnreadable, "The form cannot be read: its boundary is missing", err)
@@ -246,24 +251,7 @@ func (s *Server) receive(c *gin.Context, further string, check func(string) erro
 	if u.DriverID = principalOf(ctx).DriverID; u.DriverID == "" {
 		u.DriverID = d.DriverID
 	}
-	release, err := s.turn(ctx)
-	if err != nil {
-		return rec, err
-	}
-	defer release()
 	return s.audit.Receive(ctx, u, f.photo.Bytes())
-}
-
-// turn waits for a place among those who decode photos.
-func (s *Server) turn(ctx context.Context) (release func(), err error) {
-	s.metrics.waiting.Inc()
-	defer s.metrics.waiting.Dec()
-	select {
-	case s.judging <- struct{}{}:
-		return func() { <-s.judging }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // delivery finds a delivery that the caller may touch.

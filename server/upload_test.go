@@ -212,7 +212,7 @@ func TestSixteenUploadsOfOnePhotoAtOnce(t *testing.T) {
 }
 
 func TestBusyIsSaidWithRetryAfter(t *testing.T) {
-	s := newStack(t, func(c *Config) { c.Limits = Limits{Judging: 1, Uploads: 1} })
+	s := newStack(t, func(c *Config) { c.Limits = Limits{Uploads: 1} })
 	s.deliveries(t, "T1")
 	ct, body := multipartForm(t, photoPart(doorstep()))
 	pr, pw := io.Pipe()

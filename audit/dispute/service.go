@@ -113,10 +113,8 @@ func (s *Service) Issue(ctx context.Context, claimID string) (Packet, error) {
 		originals[p.Upload.PhotoID] = o
 	}
 	packet := assemble(s.NewID(), at, file.Claim, file.Evidence, s.Rules, originals)
-	if driver := file.Evidence.Delivery.DriverID; s.DriverRecord != nil && driver != "" {
-		if packet.Driver, err = s.DriverRecord(ctx, driver, at); err != nil {
-			return Packet{}, err
-		}
+	if packet.Driver, err = s.Driver(ctx, file.Evidence.Delivery, at); err != nil {
+		return Packet{}, err
 	}
 	head, err := s.Records.CustodyHead(ctx)
 	if err != nil {
@@ -133,6 +131,15 @@ func (s *Service) Issue(ctx context.Context, claimID string) (Packet, error) {
 		return Packet{}, err
 	}
 	return packet, nil
+}
+
+// Driver is the record of a delivery's driver as of then; nil where there is no driver,
+// or nothing that looks it up.
+func (s *Service) Driver(ctx context.Context, d audit.Delivery, at time.Time) (*DriverRecord, error) {
+	if s.DriverRecord == nil || d.DriverID == "" {
+		return nil, nil
+	}
+	return s.DriverRecord(ctx, d.DriverID, at)
 }
 
 // readOriginal streams a photo's bytes into w and checks them against the photo's id.

@@ -22,9 +22,10 @@ import (
 // page and its packets over and over. It reports
 //
 //	photos/s, p50-ms, p99-ms   of an upload, from its first byte to its 201, with tries that were answered 503
-//	x-audit                    the server's CPU time to that of `porchlight audit` over the same photos
+//	x-audit                    the server's CPU time to that of `porchlight audit` over the same photos, right after
 //	peak-MiB                   of the server
-//	read-p99-ms                of the agent's reads
+//	read-p50-ms, read-p99-ms   of the agent's reads
+//	idle-p99-ms                how late the machine wakes who sleeps for 5 ms meanwhile: no answer can be sooner
 //
 // PORCHLIGHT_BENCH_PHOTOS sets how many photos each run sends.
 func BenchmarkLoad(b *testing.B) {
@@ -37,12 +38,17 @@ func BenchmarkLoad(b *testing.B) {
 	for i := range photos {
 		photos[i] = fixtures.Distinct(whole[i%len(whole)], i)
 	}
-	auditing := auditTime(b, photos)
+	folder := b.TempDir()
+	for i, photo := range photos {
+		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%04d.jpg", i)), photo, 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
 	for _, name := range []string{"SQLite and a folder", "Postgres and S3"} {
 		for _, clients := range []int{8, 64} {
 			b.Run(fmt.Sprintf("%s/%d", strings.ReplaceAll(name, " ", "-"), clients), func(b *testing.B) {
 				for b.Loop() {
-					load(b, sites[name](b), photos, clients, auditing)
+					load(b, sites[name](b), photos, clients, folder)
 				}
 			})
 		}
@@ -69,17 +75,10 @@ func heavyPhotos(b *testing.B) (all [][]byte) {
 	return all
 }
 
-// auditTime is the CPU time that `porchlight audit` takes over the photos.
-func auditTime(b *testing.B, photos [][]byte) time.Duration {
+// auditTime is the CPU time that `porchlight audit` takes over a folder.
+func auditTime(b *testing.B, folder string) time.Duration {
 	b.Helper()
-	dir := b.TempDir()
-	for i, photo := range photos {
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%04d.jpg", i)), photo, 0o600); err != nil {
-			b.Fatal(err)
-		}
-	}
-	cmd := program("audit", "--json", dir)
-	cmd.Stdout = nil
+	cmd := program("audit", "--json", folder)
 	_ = cmd.Run() // a photo that must be taken again is an answer
 	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() > 1 {
 		b.Fatalf("porchlight audit: %v", cmd.ProcessState)
@@ -87,7 +86,7 @@ func auditTime(b *testing.B, photos [][]byte) time.Duration {
 	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 }
 
-func load(b *testing.B, stores []string, photos [][]byte, clients int, auditing time.Duration) {
+func load(b *testing.B, stores []string, photos [][]byte, clients int, folder string) {
 	b.StopTimer()
 	at := append([]string{"--data", b.TempDir()}, stores...)
 	p := startServer(b, append(at, "--log-level", "error")...)
@@ -104,7 +103,7 @@ func load(b *testing.B, stores []string, photos [][]byte, clients int, auditing 
 
 	jobs, stop := make(chan int), make(chan struct{})
 	took := make([]time.Duration, len(photos))
-	var reads []time.Duration
+	var reads, wakes []time.Duration
 	var uploading, reading sync.WaitGroup
 	for range clients {
 		uploading.Go(func() {
@@ -143,6 +142,18 @@ func load(b *testing.B, stores []string, photos [][]byte, clients int, auditing 
 			reads = append(reads, time.Since(start))
 		}
 	})
+	reading.Go(func() {
+		const nap = 5 * time.Millisecond
+		for {
+			start := time.Now()
+			select {
+			case <-stop:
+				return
+			case <-time.After(nap):
+			}
+			wakes = append(wakes, time.Since(start)-nap)
+		}
+	})
 	began := time.Now()
 	for i := range photos {
 		jobs <- i
@@ -160,9 +171,11 @@ func load(b *testing.B, stores []string, photos [][]byte, clients int, auditing 
 	b.ReportMetric(float64(len(photos))/elapsed.Seconds(), "photos/s")
 	b.ReportMetric(milliseconds(took, 50), "p50-ms")
 	b.ReportMetric(milliseconds(took, 99), "p99-ms")
-	b.ReportMetric((p.cpu()-before).Seconds()/auditing.Seconds(), "x-audit")
+	b.ReportMetric((p.cpu()-before).Seconds()/auditTime(b, folder).Seconds(), "x-audit")
 	b.ReportMetric(float64(p.peakMiB()), "peak-MiB")
+	b.ReportMetric(milliseconds(wakes, 99), "idle-p99-ms")
 	if len(reads) > 0 {
+		b.ReportMetric(milliseconds(reads, 50), "read-p50-ms")
 		b.ReportMetric(milliseconds(reads, 99), "read-p99-ms")
 	}
 	p.kill()
@@ -183,21 +196,4 @@ func signedIn(b *testing.B, p *process, token string) *http.Client {
 	}
 	res.Body.Close()
 	return client
-}
-
-// cpu is the CPU time that the process has taken, as the kernel counts it in hundredths
-// of a second; 0 where the system does not tell.
-func (p *process) cpu() time.Duration {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := strings.Cut(string(b), ") ")
-	f := strings.Fields(rest)
-	if len(f) < 13 {
-		return 0
-	}
-	user, _ := strconv.Atoi(f[11])
-	system, _ := strconv.Atoi(f[12])
-	return time.Duration(user+system) * 10 * time.Millisecond
 }

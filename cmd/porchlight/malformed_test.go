@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -122,31 +121,4 @@ func damaged() map[string][]byte {
 		files[fmt.Sprintf("cut-%d.jpg", i)] = whole[:3+rng.IntN(len(whole)-3)]
 	}
 	return files
-}
-
-// send uploads a photo, whatever comes back.
-func (p *process) send(t *testing.T, token, tracking string, photo []byte) answer {
-	t.Helper()
-	body, contentType := form(t, photo, nil)
-	a, err := p.try("POST", "/api/v1/deliveries/"+tracking+"/photos", token, contentType, body)
-	if err != nil {
-		t.Errorf("%v", err)
-	}
-	return a
-}
-
-// peakMiB is the most memory that the process has held, as the kernel counts it; 0
-// where the system does not tell.
-func (p *process) peakMiB() int {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(b)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kib, _ := strconv.Atoi(strings.Fields(rest)[0])
-			return kib >> 10
-		}
-	}
-	return 0
 }

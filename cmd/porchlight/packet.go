@@ -138,7 +138,7 @@ Exit status: 0 valid; 1 not valid; 2 the file or the records could not be read.`
 func publicKey(key, data string) (*dispute.PublicKey, error) {
 	name := key
 	if key == "" {
-		name = filepath.Join(data, "keys", dispute.PublicKeyFile)
+		name = filepath.Join(keysFolder("", data), dispute.PublicKeyFile)
 	}
 	text, err := os.ReadFile(name)
 	switch {

@@ -8,12 +8,14 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"porchlight/audit"
 	"porchlight/server"
 	"porchlight/server/sender"
 	"porchlight/web"
@@ -60,8 +62,8 @@ the redirect URI PUBLIC-URL/signin/callback, and set --public-url, --oidc-issuer
 	f.StringVar(&s.listen, "listen", "127.0.0.1:8080", "`ADDRESS` to listen on")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
-	f.IntVar(&s.uploads, "uploads", 0, "photos held in memory at once; past them the answer is 503 with Retry-After; default four times --judging")
-	f.IntVar(&s.judging, "judging", 0, "photos decoded at once; default 8")
+	f.IntVar(&s.uploads, "uploads", 0, "photos held in memory at once; past them the answer is 503 with Retry-After; default 32")
+	f.IntVar(&s.judging, "judging", 0, "threads that decode and measure photos; default one for each core")
 	f.BoolVar(&s.secure, "secure", false, "mark cookies for HTTPS alone; set it wherever a proxy in front speaks HTTPS; a --public-url of https sets it")
 	webhookFlag(f, &s.webhookPrivate)
 	f.BoolVar(&s.healthy, "healthy", false, "only ask the service at --listen whether it is ready (exit status 0), for container health checks")
@@ -95,12 +97,15 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 	if own, ok := eyes.(*supervisor); ok {
 		own.Start()
 	}
+	measuring := s.startMeasuring()
+	defer measuring.Close()
+	st.audit.Measure = measuring.Measurer(func(_ context.Context, b []byte) (audit.Measurement, error) { return audit.Measure(b) })
 	pages, err := web.New()
 	if err != nil {
 		return err
 	}
 	webhooks := sender.New(sender.Config{Outbox: st.db, AllowPrivate: s.webhookPrivate, UserAgent: "Porchlight/" + version, Log: log})
-	watched := append(st.collectors(), webhooks)
+	watched := append(st.collectors(), webhooks, measuring)
 	work := []func(context.Context){webhooks.Run}
 	if client != nil {
 		places := newGeocoder(st, client, log)
@@ -108,7 +113,7 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 	}
 	srv, err := server.New(server.Config{
 		Audit: st.audit, Dispute: st.dispute, Records: st.db, Objects: st.objects, Pages: pages, Log: log, NewID: newID,
-		Limits:   server.Limits{Uploads: s.uploads, Judging: s.judging},
+		Limits:   server.Limits{Uploads: s.uploads},
 		Sessions: st.db.WebSessions(time.Now), OIDC: provider, PublicURL: public, TrustedProxies: proxies,
 		Secure: s.secure || strings.HasPrefix(public, "https://"), Version: version,
 		WebhookPrivate: s.webhookPrivate, Collectors: watched,
@@ -142,6 +147,19 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 		return cause
 	}
 	return err
+}
+
+// startMeasuring starts the threads that measure photos, and lets as many others run
+// beside them: the scheduler would have a page wait for a photo otherwise.
+func (s *serveSettings) startMeasuring() *server.Measuring {
+	threads := s.judging
+	if threads <= 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + threads)
+	}
+	return server.StartMeasuring(threads)
 }
 
 func (s *serveSettings) logger() (*slog.Logger, error) {

@@ -24,17 +24,19 @@ import (
 
 // storeSettings say where records and photos are kept.
 type storeSettings struct {
-	data, database, objects, checklist string
-	retention                          time.Duration
+	data, keys, database, objects, checklist, lockMode string
+	retention                                          time.Duration
 }
 
 func (s *storeSettings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.data, "data", "./data", "folder for the embedded database, photos and keys")
+	f.StringVar(&s.keys, "keys", "", "folder with the key that signs packets, made where there is none; default the folder keys in --data; machines that work together share one")
 	f.StringVar(&s.database, "database", "", "database `URL`: postgres://...; default the SQLite file porchlight.db in --data")
 	f.StringVar(&s.objects, "objects", "", "where photos are kept: s3://BUCKET[/PREFIX], with AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment; default the folder objects in --data")
 	f.StringVar(&s.checklist, "checklist", "", "checklist `FILE` to judge by; default the built-in guide-2026")
 	f.DurationVar(&s.retention, "object-lock", 0, "lock each photo in S3 against deletion for this long, such as 12960h (540 days)")
-	setting("data", "database", "objects", "checklist", "object-lock")
+	f.StringVar(&s.lockMode, "object-lock-mode", "compliance", "who may lift a lock before its time: compliance (nobody) or governance (those with a special permission)")
+	setting("data", "keys", "database", "objects", "checklist", "object-lock", "object-lock-mode")
 }
 
 // stores are the opened stores with the services on top.
@@ -84,10 +86,10 @@ func (s *storeSettings) open(ctx context.Context) (*stores, error) {
 		return nil, err
 	}
 	st.audit = audit.NewService(audit.Config{Objects: objects, Records: db, Archive: db, Checklist: checklist, NewID: newID})
-	keys := filepath.Join(s.data, "keys")
+	keys := keysFolder(s.keys, s.data)
 	if err := os.MkdirAll(keys, 0o700); err != nil {
 		db.Close()
-		return nil, fmt.Errorf("--data: %w", err)
+		return nil, fmt.Errorf("--keys: %w", err)
 	}
 	signer, err := dispute.LoadOrCreateKey(keys)
 	if err != nil {
@@ -96,6 +98,14 @@ func (s *storeSettings) open(ctx context.Context) (*stores, error) {
 	}
 	st.dispute = dispute.NewService(dispute.Config{Records: db, Objects: objects, NewID: newID, Now: time.Now, Signer: signer})
 	return st, nil
+}
+
+// keysFolder is --keys, by default the folder keys in --data.
+func keysFolder(keys, data string) string {
+	if keys == "" {
+		return filepath.Join(data, "keys")
+	}
+	return keys
 }
 
 // databaseURL is --database, by default the SQLite file in --data.
@@ -107,6 +117,10 @@ func databaseURL(database, data string) string {
 }
 
 func (s *storeSettings) openObjects(ctx context.Context) (server.ObjectStore, error) {
+	mode := s3.LockMode(strings.ToUpper(s.lockMode))
+	if mode != s3.Compliance && mode != s3.Governance {
+		return nil, fmt.Errorf("--object-lock-mode %q is not compliance or governance", s.lockMode)
+	}
 	if s.objects == "" {
 		return dir.Open(filepath.Join(s.data, "objects"))
 	}
@@ -128,7 +142,7 @@ func (s *storeSettings) openObjects(ctx context.Context) (server.ObjectStore, er
 	return s3.Open(ctx, s3.Config{
 		Endpoint: at.Host, Secure: at.Scheme == "https", Region: os.Getenv("AWS_REGION"),
 		AccessKey: os.Getenv("AWS_ACCESS_KEY_ID"), SecretKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN"),
-		Bucket: u.Host, Prefix: strings.Trim(u.Path, "/"), Retention: s.retention,
+		Bucket: u.Host, Prefix: strings.Trim(u.Path, "/"), Retention: s.retention, LockMode: mode,
 	})
 }
 

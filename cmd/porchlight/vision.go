@@ -97,5 +97,7 @@ func workerProgram() (string, error) {
 
 // looking gives a measurer with the vision, for files.
 func looking(v audit.Vision) audit.Measurer {
-	return func(ctx context.Context, b []byte) (audit.Measurement, error) { return audit.MeasureSeeing(ctx, v, b) }
+	return func(ctx context.Context, b []byte) (audit.Measurement, error) {
+		return audit.MeasureSeeing(ctx, nil, v, b)
+	}
 }

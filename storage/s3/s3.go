@@ -48,7 +48,7 @@ type Config struct {
 	Prefix       string // before every key, without a slash at its end; may be empty
 	// Retention locks every object for that long from when it is put. 0: no lock.
 	Retention time.Duration
-	LockMode  LockMode // Governance where empty
+	LockMode  LockMode // Compliance where empty
 	// Now is time.Now where nil.
 	Now func() time.Time
 }
@@ -78,7 +78,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		c.Region = "us-east-1"
 	}
 	if c.LockMode == "" {
-		c.LockMode = Governance
+		c.LockMode = Compliance
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -54,13 +54,17 @@ func (db *DB) Deliveries(ctx context.Context, f audit.DeliveryFilter, after stri
 		delivery audit.Delivery
 		cursor
 	}
-	return page(ctx, db, limit, func(scan func(...any) error) (r row, err error) {
+	ds, next, err = page(ctx, db, limit, func(scan func(...any) error) (r row, err error) {
 		var text []byte
 		if err = scan(&r.N, &r.ID, &text); err == nil {
 			r.delivery, err = fromJSON[audit.Delivery](text)
 		}
 		return r, err
 	}, func(r row) (audit.Delivery, string) { return r.delivery, r.String() }, query, args...)
+	if err != nil {
+		return nil, "", err
+	}
+	return ds, next, db.on(db.reader).locate(ctx, ds)
 }
 
 const (
@@ -123,8 +127,8 @@ func (db *DB) PutDeliveries(ctx context.Context, ds []audit.Delivery, at time.Ti
 			return err
 		}
 		var sought []audit.PostalAddress
-		for id := range changed {
-			if r := kept[id]; r.unplaced {
+		for _, id := range ids { // in the import's order: of two spellings the first is asked about
+			if r := kept[id]; r.unplaced && changed[id] {
 				sought = append(sought, r.address)
 			}
 		}

@@ -47,13 +47,12 @@ func (s session) saveMeasurements(ctx context.Context, ms map[string]audit.Measu
 		}
 		rows = append(rows, []any{id, m.Version, text})
 	}
-	for chunk := range slices.Chunk(rows, insertRows) {
-		added, err := collect(ctx, s, scanText, `INSERT INTO measurements (photo_id, version, json) VALUES `+s.values(len(chunk), 3)+
-			` ON CONFLICT DO NOTHING RETURNING photo_id`, slices.Concat(chunk...)...)
-		if err != nil {
-			return err
-		}
-		if err := s.savePictures(ctx, added, ms); err != nil {
+	added, err := s.insertNew(ctx, `INSERT INTO measurements (photo_id, version, json) VALUES`, `photo_id`, rows)
+	if err != nil {
+		return err
+	}
+	for chunk := range slices.Chunk(added, insertRows) {
+		if err := s.savePictures(ctx, chunk, ms); err != nil {
 			return err
 		}
 	}

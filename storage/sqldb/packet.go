@@ -2,7 +2,6 @@ package sqldb
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"porchlight/audit"
@@ -76,17 +75,14 @@ func (db *DB) AddEvents(ctx context.Context, events []dispute.Event) error {
 		}
 	}
 	return db.write(ctx, func(s session) error {
-		var entries []custody.Entry
-		for chunk := range slices.Chunk(rows, insertRows) {
-			added, err := collect(ctx, s, scanText, `INSERT INTO events (event_id, tracking_id, at, json) VALUES `+
-				s.values(len(chunk), len(chunk[0]))+` ON CONFLICT DO NOTHING RETURNING event_id`, slices.Concat(chunk...)...)
-			if err != nil {
-				return err
-			}
-			for _, id := range added {
-				entries = append(entries, custody.Entry{Action: custody.EventAdded, Subject: custody.Subject{Kind: custody.Event, ID: id},
-					Detail: custody.Details(map[string]string{"sha256": textDigest(texts[id])})})
-			}
+		added, err := s.insertNew(ctx, `INSERT INTO events (event_id, tracking_id, at, json) VALUES`, `event_id`, rows)
+		if err != nil {
+			return err
+		}
+		entries := make([]custody.Entry, len(added))
+		for i, id := range added {
+			entries[i] = custody.Entry{Action: custody.EventAdded, Subject: custody.Subject{Kind: custody.Event, ID: id},
+				Detail: custody.Details(map[string]string{"sha256": textDigest(texts[id])})}
 		}
 		return s.log(ctx, entries...)
 	})

@@ -2,14 +2,11 @@ package sqldb
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
-	"porchlight/audit"
 	"porchlight/audit/dispute"
-	"porchlight/storage/storagetest"
 )
 
 // BenchmarkClaimAmongMany looks up claims with all their evidence and recommendation
@@ -17,13 +14,7 @@ import (
 // and, where there is one, on Postgres. It reports the middle and the slowest percent.
 func BenchmarkClaimAmongMany(b *testing.B) {
 	n := benchSize("PORCHLIGHT_BENCH_CLAIMS", 20_000)
-	for _, on := range []struct {
-		name string
-		url  func(t testing.TB) string
-	}{
-		{"SQLite", func(t testing.TB) string { return filepath.Join(t.TempDir(), "records.db") }},
-		{"Postgres", storagetest.Postgres},
-	} {
+	for _, on := range databases {
 		b.Run(fmt.Sprint(on.name, "/", n), func(b *testing.B) {
 			db := mustOpen(b, on.url(b))
 			b.Cleanup(func() { db.Close() })
@@ -51,38 +42,21 @@ func BenchmarkClaimAmongMany(b *testing.B) {
 
 func claimOf(i int) string { return fmt.Sprintf("C%09d", i) }
 
-// seedClaims fills a database with deliveries, a photo and a claim each, in large
-// transactions. The photos carry no fingerprint, whose look-up has its own benchmark.
+// seedClaims fills a database with deliveries, a photo and a claim each. The photos carry
+// no fingerprint, whose look-up has its own benchmark.
 func seedClaims(b *testing.B, db *DB, n int) {
 	b.Helper()
+	seed(b, db, n, false)
 	const chunk = 2000
 	for start := 0; start < n; start += chunk {
-		count := min(chunk, n-start)
-		deliveries, claims := make([]audit.Delivery, count), make([]dispute.Claim, count)
-		for i := range count {
-			deliveries[i] = sampleDelivery(start + i)
-			at := *deliveries[i].DeliveredAt
-			due := at.AddDate(0, 0, 20)
-			claims[i] = dispute.Claim{ClaimID: claimOf(start + i), TrackingID: deliveries[i].TrackingID, ReportedAt: &at, DueAt: &due, Reason: "delivered_not_received", Channel: "stripe"}
+		claims := make([]dispute.Claim, min(chunk, n-start))
+		for i := range claims {
+			d := sampleDelivery(start + i)
+			due := d.DeliveredAt.AddDate(0, 0, 20)
+			claims[i] = dispute.Claim{ClaimID: claimOf(start + i), TrackingID: d.TrackingID, ReportedAt: d.DeliveredAt, DueAt: &due,
+				Reason: "delivered_not_received", Channel: "stripe"}
 		}
-		if _, err := db.PutDeliveries(b.Context(), deliveries, *deliveries[0].DeliveredAt); err != nil {
-			b.Fatal(err)
-		}
-		if _, err := db.PutClaims(b.Context(), claims, *deliveries[0].DeliveredAt); err != nil {
-			b.Fatal(err)
-		}
-		err := db.write(b.Context(), func(s session) error {
-			for i := range count {
-				u, m := sampleUpload(start + i)
-				m.FingerprintQuality = 0
-				reports, _ := judgeSample(u)(audit.Known{})
-				if err := s.saveUpload(b.Context(), u, rowOf(u, deliveries[i].Key()), m, nil, reports); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
+		if _, err := db.PutClaims(b.Context(), claims, *claims[0].ReportedAt); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -199,6 +199,19 @@ func (s session) values(rows, width int) string {
 // and save little.
 const insertRows = 64
 
+// insertNew adds the rows that are not there yet, and returns what their id column says
+// of those. head is "INSERT INTO ... VALUES".
+func (s session) insertNew(ctx context.Context, head, id string, rows [][]any) (added []string, err error) {
+	for chunk := range slices.Chunk(rows, insertRows) {
+		ids, err := collect(ctx, s, scanText, head+" "+s.values(len(chunk), len(chunk[0]))+` ON CONFLICT DO NOTHING RETURNING `+id, slices.Concat(chunk...)...)
+		if err != nil {
+			return nil, err
+		}
+		added = append(added, ids...)
+	}
+	return added, nil
+}
+
 // insert adds rows. head is "INSERT INTO ... VALUES", tail an ON CONFLICT clause or
 // nothing.
 func (s session) insert(ctx context.Context, head, tail string, rows [][]any) error {

@@ -40,15 +40,18 @@ func TestRecordsOnPostgres(t *testing.T) {
 	})
 }
 
-// both runs a test on SQLite and, where there is one, on Postgres.
+// databases are SQLite and, where there is one, Postgres, each with a new database's URL.
+var databases = []struct {
+	name string
+	url  func(t testing.TB) string
+}{
+	{"SQLite", func(t testing.TB) string { return "sqlite://" + filepath.Join(t.TempDir(), "records.db") }},
+	{"Postgres", storagetest.Postgres},
+}
+
+// both runs a test on all databases.
 func both(t *testing.T, test func(t *testing.T, db *DB)) {
-	for _, on := range []struct {
-		name string
-		url  func(t testing.TB) string
-	}{
-		{"SQLite", func(t testing.TB) string { return "sqlite://" + filepath.Join(t.TempDir(), "records.db") }},
-		{"Postgres", storagetest.Postgres},
-	} {
+	for _, on := range databases {
 		t.Run(on.name, func(t *testing.T) {
 			db := mustOpen(t, on.url(t))
 			defer db.Close()

@@ -109,6 +109,17 @@ func testGeocodes(t *testing.T, r Records) {
 	if n != 2 {
 		t.Errorf("%d of a driver's deliveries are geocoded, want 2", n)
 	}
+	list, _, err := r.Deliveries(t.Context(), audit.DeliveryFilter{}, "", 10)
+	wantCode(t, "Deliveries", err, "")
+	n = 0
+	for _, d := range list {
+		if d.Geocoded != nil {
+			n++
+		}
+	}
+	if n != 2 || len(list) != 5 {
+		t.Errorf("%d of %d deliveries in the list are geocoded, want 2 of 5", n, len(list))
+	}
 
 	// What is found counts for good, what is not for thirty days.
 	month := audit.AbsentFor.Minutes()

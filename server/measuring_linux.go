@@ -1,0 +1,7 @@
+package server
+
+import "syscall"
+
+// stepBack gives way to other threads of the process and of the machine: nice 10, which
+// Linux keeps by thread (setpriority(2)).
+func stepBack() { _ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, 10) }

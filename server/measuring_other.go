@@ -1,0 +1,6 @@
+//go:build !linux
+
+package server
+
+// stepBack does nothing where priorities belong to whole processes.
+func stepBack() {}

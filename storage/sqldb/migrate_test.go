@@ -1,0 +1,50 @@
+package sqldb
+
+import (
+	"testing"
+	"time"
+
+	"porchlight/audit"
+)
+
+// TestGeocodingOfWhatIsOnRecord holds that deliveries from before geocoding are queued
+// when their database is brought up to date.
+func TestGeocodingOfWhatIsOnRecord(t *testing.T) {
+	both(t, func(t *testing.T, db *DB) {
+		at := time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC)
+		latitude, longitude := 47.5, -122.5
+		if _, err := db.PutDeliveries(t.Context(), []audit.Delivery{
+			{TrackingID: "T1", Stop: audit.Stop{Address: "1 Elm St", Locality: "Springfield"}},
+			{TrackingID: "T2", Stop: audit.Stop{Address: "2 Elm St", Locality: "Springfield", Latitude: &latitude, Longitude: &longitude}},
+		}, at); err != nil {
+			t.Fatal(err)
+		}
+		for _, statement := range []string{
+			`DROP INDEX claims_by_delivery`, `DROP INDEX deliveries_by_time`, `DROP INDEX tokens_by_driver`,
+			`DROP TABLE geocodes`, `DROP TABLE geocoding`, `DROP INDEX deliveries_by_address`, `ALTER TABLE deliveries DROP COLUMN address_key`,
+			`DELETE FROM goose_db_version WHERE version_id >= 6`,
+		} {
+			if _, err := db.on(db.writer).exec(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := db.migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := db.AddressesWaiting(t.Context()); n != 1 || err != nil {
+			t.Errorf("%d addresses wait, %v; want 1", n, err)
+		}
+		soon := time.Now().Add(time.Hour)
+		sought, err := db.NextAddress(t.Context(), soon, soon.Add(time.Minute))
+		if err != nil || sought == nil || sought.Street != "1 Elm St" {
+			t.Fatalf("it is the turn of %+v, %v; want 1 Elm St", sought, err)
+		}
+		located := audit.Located{Sought: *sought, At: soon, Next: soon, Place: &audit.Geocode{PrecisionM: 15}}
+		if _, err := db.RecordLocated(t.Context(), located, func(audit.Case) (audit.Report, bool) { return audit.Report{}, false }); err != nil {
+			t.Fatal(err)
+		}
+		if d, err := db.Delivery(t.Context(), "T1"); err != nil || d.Geocoded == nil {
+			t.Errorf("T1 is geocoded as %+v, %v", d.Geocoded, err)
+		}
+	})
+}

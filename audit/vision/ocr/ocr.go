@@ -20,7 +20,7 @@ import (
 )
 
 // Version names this code: the limits and the ways of reading below.
-const Version = "oc1"
+const Version = "oc2"
 
 // Reader reads texts.
 type Reader struct {
@@ -36,28 +36,41 @@ func NewReader(detect, recognise vision.Network, alphabet []byte) *Reader {
 	return &Reader{detect, recognise, append(all, " ")}
 }
 
-// MaxSide is the longest side at which text is looked for, pixels.
-const MaxSide = 1280
+// sides are the longest sides, in pixels, that text is looked for at: small characters
+// show at the first, those that fill the photo are too large for the network there and
+// show at the second. Photos between the two are taken as they are, smaller ones are
+// enlarged. The second reads one more of twenty labelled house numbers.
+var sides = [2]int{1280, 640}
 
-// smallSide is the longest side that small photos are enlarged to.
-const smallSide = 640
+// sameRegion is the overlap from which two regions are one.
+const sameRegion = 0.5
 
 // least is the score from which a text is told.
 const least = 0.5
 
 // Read reads all texts of an image whose bounds start at 0, top to bottom.
 func (r *Reader) Read(ctx context.Context, img *image.RGBA) ([]vision.Text, error) {
-	found, fx, fy, err := r.find(ctx, img)
-	if err != nil {
-		return nil, err
-	}
 	w, h := float64(img.Rect.Dx()), float64(img.Rect.Dy())
-	var out []vision.Text
-	for _, region := range found {
-		q := region.quad
-		for i := range q {
-			q[i] = point{q[i].x * fx, q[i].y * fy}
+	var found []quad
+	long := max(img.Rect.Dx(), img.Rect.Dy())
+	for i, side := range sides {
+		if i == 0 {
+			side = min(max(long, sides[1]), side)
+		} else if long <= side {
+			break // the first was this one
 		}
+		more, err := r.find(ctx, img, side)
+		if err != nil {
+			return nil, err
+		}
+		for _, q := range more {
+			if !slices.ContainsFunc(found, func(o quad) bool { return o.box(w, h).IoU(q.box(w, h)) > sameRegion }) {
+				found = append(found, q)
+			}
+		}
+	}
+	var out []vision.Text
+	for _, q := range found {
 		readings, err := r.region(ctx, crop(img, q))
 		if err != nil {
 			return nil, err
@@ -80,17 +93,10 @@ func (q quad) box(w, h float64) vision.Box {
 	return b.Clip()
 }
 
-// find runs the detector; fx and fy scale its pixels to the image's.
-func (r *Reader) find(ctx context.Context, img *image.RGBA) (found []region, fx, fy float64, err error) {
+// find runs the detector on the image scaled to a longest side.
+func (r *Reader) find(ctx context.Context, img *image.RGBA, side int) ([]quad, error) {
 	w, h := img.Rect.Dx(), img.Rect.Dy()
-	long := max(w, h)
-	scale := 1.0
-	switch {
-	case long > MaxSide:
-		scale = float64(MaxSide) / float64(long)
-	case long < smallSide:
-		scale = float64(smallSide) / float64(long)
-	}
+	scale := float64(side) / float64(max(w, h))
 	multiple := func(side int) int { return max(int(math.Round(float64(side)*scale/32))*32, 32) } // what the network's strides take
 	dw, dh := multiple(w), multiple(h)
 	// PaddleOCR was trained on blue, green, red, normalised as ImageNet.
@@ -109,12 +115,21 @@ func (r *Reader) find(ctx context.Context, img *image.RGBA) (found []region, fx,
 	}
 	out, err := r.detect(ctx, vision.Tensor{Shape: []int64{1, 3, int64(dh), int64(dw)}, Data: data})
 	if err != nil {
-		return nil, 0, 0, err
+		return nil, err
 	}
 	if len(out) == 0 || len(out[0].Data) != dw*dh {
-		return nil, 0, 0, errors.New("ocr: the detector's map has another size than its input")
+		return nil, errors.New("ocr: the detector's map has another size than its input")
 	}
-	return regions(out[0].Data, dw, dh), float64(w) / float64(dw), float64(h) / float64(dh), nil
+	var found []quad
+	fx, fy := float64(w)/float64(dw), float64(h)/float64(dh)
+	for _, region := range regions(out[0].Data, dw, dh) {
+		q := region.quad
+		for i := range q {
+			q[i] = point{q[i].x * fx, q[i].y * fy}
+		}
+		found = append(found, q)
+	}
+	return found, nil
 }
 
 // line is what was read in a region.

@@ -39,6 +39,22 @@ func TestRegions(t *testing.T) {
 	}
 }
 
+// TestOrdered holds that a region stands upright however it is tilted: a column of digits
+// that leans is no line.
+func TestOrdered(t *testing.T) {
+	for _, tilt := range []float64{-80, -65, -50, -40, -10, 0, 10, 40, 50, 65, 80} {
+		a := tilt * math.Pi / 180
+		q := ordered(rectangle{point{100, 100}, point{math.Cos(a), math.Sin(a)}, 80, 20}.corners())
+		right, down := point{q[1].x - q[0].x, q[1].y - q[0].y}, point{q[3].x - q[0].x, q[3].y - q[0].y}
+		if right.x < math.Abs(right.y)-1e-9 || down.y < math.Abs(down.x)-1e-9 {
+			t.Errorf("at %g degrees the width goes along %+v and the height along %+v", tilt, right, down)
+		}
+		if long := math.Abs(tilt) > 45; long != (q.height() > q.width()) {
+			t.Errorf("at %g degrees it is %g wide and %g high", tilt, q.width(), q.height())
+		}
+	}
+}
+
 func TestDecode(t *testing.T) {
 	r := NewReader(nil, nil, []byte("0\n1\n2\n"))
 	step := func(class int, p float32) []float32 {

@@ -193,5 +193,12 @@ func ordered(q quad) quad {
 	if q[2].y > q[3].y {
 		q[2], q[3] = q[3], q[2]
 	}
-	return quad{q[0], q[2], q[3], q[1]}
+	q = quad{q[0], q[2], q[3], q[1]}
+	if math.Abs(q[1].y-q[0].y) > math.Abs(q[1].x-q[0].x) { // a steep region: its width is the other side
+		if q[1].y < q[0].y {
+			return quad{q[1], q[2], q[3], q[0]}
+		}
+		return quad{q[3], q[0], q[1], q[2]}
+	}
+	return q
 }

@@ -7,8 +7,10 @@ BUILD   := go build -ldflags "-s -w -X main.version=$(VERSION)"
 
 all: build
 
-build: ## build bin/porchlight
+build: ## build bin/porchlight and, where a C compiler is, the vision worker bin/porchlight-vision
 	$(BUILD) -o bin/porchlight ./cmd/porchlight
+	@if command -v "$$(go env CC)" >/dev/null; then CGO_ENABLED=1 $(BUILD) -o bin/porchlight-vision ./cmd/porchlight-vision; \
+	else echo "no C compiler: bin/porchlight-vision, which reads house numbers, was not built" >&2; fi
 
 demo: build ## start Porchlight with a drawn route and print the links
 	bin/porchlight demo

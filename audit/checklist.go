@@ -101,18 +101,27 @@ type Checks struct {
 		WarnAboveMinutes float64 `yaml:"warn_above_minutes"`
 	} `yaml:"time"`
 	HouseNumber struct {
-		Rule `yaml:",inline"`
+		Rule          `yaml:",inline"`
+		MinScore      float64 `yaml:"min_score"`
+		MismatchScore float64 `yaml:"mismatch_score"`
 	} `yaml:"house_number"`
 	Package struct {
-		Rule `yaml:",inline"`
+		Rule         `yaml:",inline"`
+		FoundScore   float64 `yaml:"found_score"`
+		PerhapsScore float64 `yaml:"perhaps_score"`
 	} `yaml:"package"`
 	Framing struct {
 		Rule           `yaml:",inline"`
 		MaxDigitalZoom float64 `yaml:"max_digital_zoom"`
 		MinPixelShare  float64 `yaml:"min_pixel_share"`
+		MaxPackageArea float64 `yaml:"max_package_area"`
+		MaxBorders     float64 `yaml:"max_borders"`
+		BorderMargin   float64 `yaml:"border_margin"`
 	} `yaml:"framing"`
 	Person struct {
-		Rule `yaml:",inline"`
+		Rule          `yaml:",inline"`
+		MinScore      float64 `yaml:"min_score"`
+		InHandOverlap float64 `yaml:"in_hand_overlap"`
 	} `yaml:"person"`
 	Lens struct {
 		Rule          `yaml:",inline"`
@@ -138,6 +147,7 @@ type Checks struct {
 	Set struct {
 		Rule  `yaml:",inline"`
 		Roles map[Instruction][]PhotoRole `yaml:"roles"`
+		Signs map[Instruction][]string    `yaml:"signs"`
 	} `yaml:"set"`
 }
 
@@ -184,6 +194,15 @@ func (c *Checks) limits() []limit {
 		{"location", "geocoded_max_m", c.Location.GeocodedMaxM, 0, 5000},
 		{"time", "fail_above_minutes", c.Time.FailAboveMinutes, 0, 10080},
 		{"time", "warn_above_minutes", c.Time.WarnAboveMinutes, 0, c.Time.FailAboveMinutes},
+		{"house_number", "min_score", c.HouseNumber.MinScore, 0.01, 1},
+		{"house_number", "mismatch_score", c.HouseNumber.MismatchScore, c.HouseNumber.MinScore, 1},
+		{"package", "found_score", c.Package.FoundScore, 0.01, 1},
+		{"package", "perhaps_score", c.Package.PerhapsScore, 0.01, c.Package.FoundScore},
+		{"person", "min_score", c.Person.MinScore, 0.01, 1},
+		{"person", "in_hand_overlap", c.Person.InHandOverlap, 0.01, 1},
+		{"framing", "max_package_area", c.Framing.MaxPackageArea, 0.01, 1},
+		{"framing", "max_borders", c.Framing.MaxBorders, 1, 4},
+		{"framing", "border_margin", c.Framing.BorderMargin, 0, 0.2},
 		{"framing", "max_digital_zoom", c.Framing.MaxDigitalZoom, 1, 100},
 		{"framing", "min_pixel_share", c.Framing.MinPixelShare, 0, 1},
 		{"lens", "warn_from_share", c.Lens.WarnFromShare, 0.01, 1},
@@ -299,6 +318,17 @@ func (c *Checklist) faults(top *yaml.Node) []string {
 		for _, r := range needed {
 			if !slices.Contains(PhotoRoles, r) {
 				fault(roles, "set.roles names the role %q, not one of %v", r, PhotoRoles)
+			}
+		}
+	}
+	signs := at(at(checks, "set"), "signs")
+	for instruction, words := range c.Checks.Set.Signs {
+		if instruction != ToMailroom && instruction != ToLocker {
+			fault(signs, "set.signs names the instruction %q, not one of [%s %s]", instruction, ToMailroom, ToLocker)
+		}
+		for _, w := range words {
+			if len(strings.TrimSpace(w)) < 2 {
+				fault(signs, "set.signs.%s has the word %q, shorter than 2 letters", instruction, w)
 			}
 		}
 	}

@@ -118,7 +118,9 @@ func (j *judgement) settle(f *Finding, rule *Rule) Verdict {
 	if f.Result != Fail && f.Result != Warn {
 		return Accept
 	}
-	f.Reason = string(rule.Reason)
+	if f.Reason == "" {
+		f.Reason = string(rule.Reason)
+	}
 	advice := rule.Advice
 	if j.night && rule.NightAdvice != "" {
 		advice = rule.NightAdvice

@@ -5,8 +5,6 @@ import (
 	"strings"
 )
 
-const notDecoded = "the photo does not decode"
-
 func (j *judgement) readable() Finding {
 	if !j.m.Decoded() {
 		f := Finding{Result: Fail, Detail: "The photo does not decode whole"}
@@ -76,24 +74,6 @@ func (j *judgement) lens() Finding {
 	return f
 }
 
-// framing judges from metadata alone; what share of the photo the package fills is
-// for the vision models to say.
-func (j *judgement) framing() Finding {
-	c, e := j.Checks.Framing, j.m.Exif
-	if e.DigitalZoom != nil && *e.DigitalZoom > c.MaxDigitalZoom {
-		return Finding{Result: Warn, Value: *e.DigitalZoom, Limit: c.MaxDigitalZoom, Unit: "x", Source: "exif",
-			Detail: fmt.Sprintf("The camera zoomed in %.1f times", *e.DigitalZoom)}
-	}
-	if j.m.Decoded() && e.PixelWidth != nil && e.PixelHeight != nil && *e.PixelWidth > 0 && *e.PixelHeight > 0 {
-		share := float64(j.m.Width) * float64(j.m.Height) / (float64(*e.PixelWidth) * float64(*e.PixelHeight))
-		if share < c.MinPixelShare {
-			return Finding{Result: Warn, Value: share, Limit: c.MinPixelShare, Unit: "share of pixels", Source: "exif",
-				Detail: fmt.Sprintf("The photo has %d x %d px, the camera took %d x %d: cropped or scaled down", j.m.Width, j.m.Height, *e.PixelWidth, *e.PixelHeight)}
-		}
-	}
-	return unknown("no zoom or crop in the metadata; how much the package fills needs vision models")
-}
-
 func (j *judgement) original() Finding {
 	c, e := j.Checks.Original, j.m.Exif
 	software := strings.ToLower(e.Software)
@@ -119,10 +99,3 @@ func (j *judgement) original() Finding {
 	}
 	return Finding{Result: Pass, Value: strings.TrimSpace(e.Make + " " + e.Model), Source: "exif"}
 }
-
-const noModels = "no vision models installed"
-
-func (j *judgement) houseNumber() Finding  { return unknown(noModels) }
-func (j *judgement) packageFound() Finding { return unknown(noModels) }
-func (j *judgement) person() Finding       { return unknown(noModels) }
-func (j *judgement) landmark() Finding     { return unknown(noModels) }

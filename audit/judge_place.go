@@ -176,8 +176,11 @@ func (j *judgement) set() Finding {
 	if d.Attended() {
 		return Finding{Result: Pass, Detail: "Handed over in person: no doorstep photo is owed"}
 	}
-	if d.Instruction == ToMailroom || d.Instruction == ToLocker || d.Kind == Mailroom || d.Kind == Locker {
-		return unknown("whether signage can be read: " + noModels)
+	if d.Instruction == ToMailroom || d.Kind == Mailroom {
+		return j.signage(ToMailroom)
+	}
+	if d.Instruction == ToLocker || d.Kind == Locker {
+		return j.signage(ToLocker)
 	}
 	have := map[PhotoRole]bool{}
 	if j.verdict != Retake { // set is judged last

@@ -11,6 +11,8 @@ type ReauditOptions struct {
 	// Progress is told the run's counts after each chunk; Flip each changed verdict.
 	Progress func(Run)
 	Flip     func(Flip)
+
+	version string // of a new measurement
 }
 
 // chunkSize is how many uploads a re-audit loads, judges and stores at once.
@@ -26,6 +28,13 @@ const chunkSize = 500
 func (s *Service) Reaudit(ctx context.Context, o ReauditOptions) (Run, error) {
 	if o.Checklist == nil {
 		o.Checklist = s.Config.Checklist
+	}
+	if o.Measure {
+		version, err := s.version(ctx)
+		if err != nil {
+			return Run{}, err
+		}
+		o.version = version
 	}
 	run := Run{RunID: s.NewID(), Checklist: o.Checklist.Version, Filter: o.Filter, Measure: o.Measure, StartedAt: s.Now().UTC()}
 	if !o.DryRun {
@@ -79,13 +88,15 @@ func (s *Service) Reaudit(ctx context.Context, o ReauditOptions) (Run, error) {
 func (s *Service) rejudge(ctx context.Context, run *Run, o ReauditOptions, k Case, c *Chunk) {
 	run.Done++
 	m := k.Measurement
-	if o.Measure && m.Version != MeasurementVersion {
+	if o.Measure && stale(m, o.version) {
 		fresh, err := s.remeasure(ctx, k.Upload.PhotoID)
-		if err != nil {
+		if err != nil || fresh.VisionProblem == noAnswer {
 			run.Failed++
 			return
 		}
-		fresh.Vision = m.Vision
+		if s.Vision == nil && m.Vision != nil {
+			fresh.Vision, fresh.Version = m.Vision, seeingVersion(m.Vision.Models)
+		}
 		m = fresh
 		if c.Remeasured == nil {
 			c.Remeasured = map[string]Measurement{}
@@ -112,7 +123,7 @@ func (s *Service) remeasure(ctx context.Context, photoID string) (Measurement, e
 	if err != nil {
 		return Measurement{}, err
 	}
-	return s.Measure(ctx, b)
+	return MeasureSeeing(ctx, s.Measure, s.Vision, b)
 }
 
 // deciding is the finding because of which the verdict is another than before: the one

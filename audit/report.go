@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"porchlight/audit/vision"
 )
 
 // Result is the outcome of one check. Unknown is never a pass.
@@ -58,7 +60,13 @@ type Finding struct {
 	Reason string `json:"reason,omitempty"`
 	Advice string `json:"advice,omitempty"` // what the driver can do, in words for the door
 	Detail string `json:"detail,omitempty"` // what was found, in a sentence
-	Source string `json:"source,omitempty"` // where the value comes from, where there are several: exif, phone, ...
+	Source string `json:"source,omitempty"` // where the value comes from, where there are several: exif, phone, vision, ...
+	// Box is where in the photo the finding was read, and Score how sure the model was of
+	// it, 0..1.
+	Box   *vision.Box `json:"box,omitempty"`
+	Score float64     `json:"score,omitempty"`
+	// Experimental marks a finding that is told for people to judge its worth.
+	Experimental bool `json:"experimental,omitempty"`
 }
 
 // By is the finding's source without what it says of the stop's position after a

@@ -18,7 +18,8 @@ type Config struct {
 	Records   Records
 	Archive   Archive
 	Checklist *Checklist       // the built-in one where nil
-	Measure   Measurer         // [Measure] where nil
+	Vision    Vision           // none where nil
+	Measure   Measurer         // of pixels and metadata; [Measure] where nil
 	Now       func() time.Time // time.Now where nil
 	NewID     func() string    // a new id, later ones sorting after earlier ones (UUIDv7)
 }
@@ -30,9 +31,6 @@ type Service struct{ Config }
 func NewService(c Config) *Service {
 	if c.Checklist == nil {
 		c.Checklist = Guide2026()
-	}
-	if c.Measure == nil {
-		c.Measure = func(_ context.Context, b []byte) (Measurement, error) { return Measure(b) }
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -69,7 +67,7 @@ func (s *Service) Receive(ctx context.Context, u Upload, b []byte) (Receipt, err
 	if err := s.Objects.Put(ctx, ObjectKey(u.PhotoID), b, mediaType); err != nil {
 		return Receipt{}, err
 	}
-	m, err := s.Measure(ctx, b)
+	m, err := MeasureSeeing(ctx, s.Measure, s.Vision, b)
 	if err != nil {
 		return Receipt{}, err
 	}

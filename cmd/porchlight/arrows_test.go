@@ -14,14 +14,16 @@ import (
 // floors, and of its own floor only what is named in beside.
 var floors = [][]string{
 	{"audit/pixel", "audit/exif", "audit/geo", "audit/vision"},
-	{"audit/pixel/decode", "audit/geo/nominatim"},
+	{"audit/pixel/decode", "audit/geo/nominatim", "audit/vision/ocr", "audit/vision/objects"},
 	{"audit"},
 	{"audit/rows", "audit/custody"},
 	{"audit/dispute", "audit/standing"},
 	{"audit/webhook"},
 	{"storage"},
-	{"storage/sqldb", "storage/dir", "storage/s3", "storage/storagetest"},
-	{"web", "server/sender", "server/geocoder"},
+	{"storage/sqldb", "storage/dir", "storage/s3", "storage/storagetest", "storage/weights/onnx"},
+	{"storage/weights/tflite"},
+	{"storage/weights"},
+	{"web", "server/sender", "server/geocoder", "server/worker"},
 	{"server"},
 	{"cmd/porchlight", "cmd/porchlight-vision", "cmd/porchlight-wasm"},
 }

@@ -14,6 +14,7 @@ import (
 // auditSettings are the flags of `porchlight audit`.
 type auditSettings struct {
 	storeSettings
+	visionSettings
 	json    bool
 	workers int
 	decoder string
@@ -42,6 +43,9 @@ packets never change, and the verdicts that flipped are listed.
 
   porchlight audit --reaudit --data ./data --checklist stricter.yaml --dry-run
 
+House numbers, packages and persons are looked for where vision models are installed
+(porchlight models install); --vision none leaves that out.
+
 Exit status: 0 done; 1 some photo could not be audited; 2 the command could not be run.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if s.reaudit {
@@ -58,6 +62,7 @@ Exit status: 0 done; 1 some photo could not be audited; 2 the command could not 
 	}
 	f := cmd.Flags()
 	s.storeSettings.flags(f)
+	s.visionSettings.flags(f)
 	f.BoolVar(&s.json, "json", false, "print one JSON object a line")
 	f.StringVar(&s.stop, "stop", "", "`LAT,LON` of the stop that the photos were taken at")
 	f.StringVar(&s.address, "address", "", "the stop's address, such as \"4702 Maple St Apt 3\"")

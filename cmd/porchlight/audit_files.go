@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,6 +36,9 @@ type measured struct {
 	err     error
 }
 
+// fileVisionTime is what looking at one file may take: nobody waits at a door for it.
+const fileVisionTime = 2 * time.Minute
+
 // auditFiles measures the files on several workers and judges them in the order in
 // which they were given, so that the output is the same however many workers there are.
 func auditFiles(cmd *cobra.Command, s *auditSettings, args []string) error {
@@ -51,12 +56,17 @@ func auditFiles(cmd *cobra.Command, s *auditSettings, args []string) error {
 	if err := chooseDecoder(s.decoder); err != nil {
 		return err
 	}
+	eyes, closeEyes, err := s.openVision(fileVisionTime, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})))
+	if err != nil {
+		return err
+	}
+	defer closeEyes()
 	files := walk(args)
 	judge := &fileJudge{checklist: checklist, delivery: audit.Delivery{Stop: audit.Stop{Address: s.address, Latitude: lat, Longitude: lon}},
 		oneStop: s.stop != "" || s.address != ""}
 	out := newPrinter(cmd, s.json, len(files))
 	faults := false
-	for m := range measureFiles(cmd.Context(), files, s.workers) {
+	for m := range measureFiles(cmd.Context(), looking(eyes), files, s.workers) {
 		line := judge.line(m)
 		faults = faults || line.Error != nil
 		if err := out.print(line, checklist); err != nil {
@@ -137,7 +147,7 @@ func startsAsPhoto(path string) bool {
 
 // measureFiles measures the files and yields them in order; at most twice as many as
 // there are workers are under way, so that memory stays flat.
-func measureFiles(ctx context.Context, files []string, workers int) func(yield func(measured) bool) {
+func measureFiles(ctx context.Context, measure audit.Measurer, files []string, workers int) func(yield func(measured) bool) {
 	return func(yield func(measured) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -153,7 +163,7 @@ func measureFiles(ctx context.Context, files []string, workers int) func(yield f
 				var buffer []byte
 				for j := range jobs {
 					var m measured
-					m, buffer = measureFile(j.file, buffer)
+					m, buffer = measureFile(ctx, measure, j.file, buffer)
 					j.done <- m
 				}
 			})
@@ -188,12 +198,12 @@ func measureFiles(ctx context.Context, files []string, workers int) func(yield f
 }
 
 // measureFile reads a file into the buffer, grown where it must be, and measures it.
-func measureFile(file string, buffer []byte) (measured, []byte) {
+func measureFile(ctx context.Context, measure audit.Measurer, file string, buffer []byte) (measured, []byte) {
 	b, err := readFile(file, buffer)
 	if err != nil {
 		return measured{file: file, err: err}, buffer
 	}
-	m, err := audit.Measure(b)
+	m, err := measure(ctx, b)
 	return measured{file: file, photoID: audit.PhotoID(b), m: m, err: err}, b
 }
 

@@ -12,6 +12,7 @@
 //	porchlight token create           make a token for a driver, an agent, dispatch or an admin
 //	porchlight webhook add URL        tell another program what happens
 //	porchlight geocode                find stops without coordinates by their addresses
+//	porchlight models install         install the models that read house numbers and find packages
 //	porchlight demo                   a running example with a drawn route
 //
 // Settings are flags; each can also be given as an environment variable
@@ -80,6 +81,7 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	root.PersistentFlags().String("config", "", "YAML file with settings, one `key: value` a line, keys as the flags' names")
-	root.AddCommand(auditCommand(), checklistCommand(), serveCommand(), importCommand(), packetCommand(), verifyCommand(), tokenCommand(), webhookCommand(), geocodeCommand(), demoCommand())
+	root.AddCommand(auditCommand(), checklistCommand(), serveCommand(), importCommand(), packetCommand(), verifyCommand(), tokenCommand(), webhookCommand(),
+		geocodeCommand(), modelsCommand(), demoCommand())
 	return root
 }

@@ -24,6 +24,12 @@ import (
 const asProgram = "PORCHLIGHT_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	if _, set := os.LookupEnv("PORCHLIGHT_VISION"); !set {
+		os.Setenv("PORCHLIGHT_VISION", "none") // whatever models the machine has
+	}
+	if _, set := os.LookupEnv("PORCHLIGHT_VISION"); !set {
+		os.Setenv("PORCHLIGHT_VISION", "none") // whatever models the machine has
+	}
 	if os.Getenv(asProgram) == "1" {
 		main()
 		os.Exit(0)

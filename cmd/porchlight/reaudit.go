@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -22,6 +23,14 @@ func reaudit(cmd *cobra.Command, s *auditSettings) error {
 		return err
 	}
 	defer st.Close()
+	if s.measure {
+		eyes, closeEyes, err := s.openVision(fileVisionTime, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)))
+		if err != nil {
+			return err
+		}
+		defer closeEyes()
+		st.audit.Vision = eyes
+	}
 	bar := newBar(cmd.ErrOrStderr(), -1, "photos")
 	out := cmd.OutOrStdout()
 	enc := json.NewEncoder(out)

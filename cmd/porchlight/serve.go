@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"porchlight/audit"
 	"porchlight/server"
 	"porchlight/server/sender"
 	"porchlight/web"
@@ -25,6 +26,7 @@ type serveSettings struct {
 	storeSettings
 	signInSettings
 	geocoderSettings
+	visionSettings
 	listen, logFormat, logLevel string
 	uploads, judging            int
 	secure, healthy             bool
@@ -56,6 +58,7 @@ the redirect URI PUBLIC-URL/signin/callback, and set --public-url, --oidc-issuer
 	s.storeSettings.flags(f)
 	s.signInSettings.flags(f)
 	s.geocoderSettings.flags(f)
+	s.visionSettings.flags(f)
 	f.StringVar(&s.listen, "listen", "127.0.0.1:8080", "`ADDRESS` to listen on")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -67,6 +70,9 @@ the redirect URI PUBLIC-URL/signin/callback, and set --public-url, --oidc-issuer
 	setting("listen", "log-format", "log-level", "uploads", "judging", "secure")
 	return cmd
 }
+
+// uploadVisionTime is what looking at one upload may take: a driver waits at the door.
+const uploadVisionTime = 20 * time.Second
 
 // serve runs the service until the context ends. ready, if any, is called with the
 // opened stores and the address once connections are accepted.
@@ -82,9 +88,18 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 		return err
 	}
 	defer st.Close()
+	eyes, closeEyes, err := s.openVision(uploadVisionTime, log)
+	if err != nil {
+		return err
+	}
+	defer closeEyes()
+	st.audit.Vision = eyes
+	if own, ok := eyes.(*supervisor); ok {
+		own.Start()
+	}
 	measuring := s.startMeasuring()
 	defer measuring.Close()
-	st.audit.Measure = measuring.Measurer(st.audit.Measure)
+	st.audit.Measure = measuring.Measurer(func(_ context.Context, b []byte) (audit.Measurement, error) { return audit.Measure(b) })
 	pages, err := web.New()
 	if err != nil {
 		return err

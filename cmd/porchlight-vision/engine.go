@@ -1,0 +1,221 @@
+//go:build cgo
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/draw"
+	"math"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"github.com/disintegration/imaging"
+
+	"porchlight/audit/exif"
+	"porchlight/audit/pixel/decode"
+	"porchlight/audit/vision"
+	"porchlight/audit/vision/objects"
+	"porchlight/audit/vision/ocr"
+	"porchlight/storage/weights"
+	"porchlight/storage/weights/onnx"
+)
+
+// engine holds the models, ready to run. It is used by several goroutines at once.
+type engine struct {
+	text    *ocr.Reader
+	objects *objects.Detector
+	models  []string
+	open    []*ort.DynamicAdvancedSession
+}
+
+// newEngine starts ONNX Runtime and opens the models.
+func newEngine(set *weights.Set) (*engine, error) {
+	ort.SetSharedLibraryPath(set.Library)
+	if err := ort.InitializeEnvironment(ort.WithLogLevelError()); err != nil {
+		return nil, fmt.Errorf("%s: %w", set.Library, err)
+	}
+	e := &engine{models: append(set.Descriptions, "reading "+ocr.Version+"+"+objects.Version+" on ONNX Runtime "+ort.GetVersion())}
+	networks := make([]vision.Network, 3)
+	for i, model := range [][]byte{set.Detection, set.Recognition, set.Objects} {
+		n, err := e.session(model)
+		if err != nil {
+			e.Close()
+			return nil, fmt.Errorf("%s: %w", set.Descriptions[i], err)
+		}
+		networks[i] = n
+	}
+	e.text = ocr.NewReader(networks[0], networks[1], set.Alphabet)
+	e.objects = objects.NewDetector(networks[2])
+	return e, nil
+}
+
+// Close gives the models' memory back.
+func (e *engine) Close() {
+	for _, s := range e.open {
+		s.Destroy()
+	}
+	ort.DestroyEnvironment()
+}
+
+// session opens a model. One thread a session does the most photos a second: several
+// photos are read at once instead.
+func (e *engine) session(model []byte) (vision.Network, error) {
+	inputs, outputs, err := onnx.Names(model)
+	if err != nil {
+		return nil, err
+	}
+	if len(inputs) != 1 || len(outputs) == 0 {
+		return nil, fmt.Errorf("%d inputs and %d outputs", len(inputs), len(outputs))
+	}
+	o, err := ort.NewSessionOptions()
+	if err != nil {
+		return nil, err
+	}
+	defer o.Destroy()
+	if err := errors.Join(o.SetIntraOpNumThreads(1), o.SetInterOpNumThreads(1), o.SetCpuMemArena(true),
+		o.SetGraphOptimizationLevel(ort.GraphOptimizationLevelEnableAll)); err != nil {
+		return nil, err
+	}
+	s, err := ort.NewDynamicAdvancedSessionWithONNXData(model, inputs, outputs, o)
+	if err != nil {
+		return nil, err
+	}
+	e.open = append(e.open, s)
+	return func(ctx context.Context, in vision.Tensor) ([]vision.Tensor, error) {
+		return runSession(ctx, s, in, len(outputs))
+	}, nil
+}
+
+// runSession runs a model, and stops it when ctx ends.
+func runSession(ctx context.Context, s *ort.DynamicAdvancedSession, in vision.Tensor, outputs int) ([]vision.Tensor, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	input, err := ort.NewTensor(ort.NewShape(in.Shape...), in.Data)
+	if err != nil {
+		return nil, err
+	}
+	defer input.Destroy()
+	o, err := ort.NewRunOptions()
+	if err != nil {
+		return nil, err
+	}
+	defer o.Destroy()
+	over := make(chan struct{})
+	stopped := context.AfterFunc(ctx, func() {
+		o.Terminate()
+		close(over)
+	})
+	defer func() {
+		if !stopped() {
+			<-over // the options must not go before they were used
+		}
+	}()
+	values := make([]ort.Value, outputs)
+	err = s.RunWithOptions([]ort.Value{input}, values, o)
+	defer func() {
+		for _, v := range values {
+			if v != nil {
+				v.Destroy()
+			}
+		}
+	}()
+	if cause := ctx.Err(); cause != nil {
+		return nil, cause
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := make([]vision.Tensor, outputs)
+	for i, v := range values {
+		t, ok := v.(*ort.Tensor[float32])
+		if !ok {
+			return nil, fmt.Errorf("output %d holds no 32-bit floats", i)
+		}
+		out[i] = vision.Tensor{Shape: append([]int64(nil), t.GetShape()...), Data: append([]float32(nil), t.GetData()...)}
+	}
+	return out, nil
+}
+
+// lookSide is the long side that photos are decoded at: a little more than text is
+// looked for at, so that what is found can be read from finer pixels.
+const lookSide = 1600
+
+// read reads a photo. Errors are of [decode.Error] where the photo does not decode.
+func (e *engine) read(ctx context.Context, b []byte) (vision.Reading, error) {
+	img, err := upright(b)
+	if err != nil {
+		return vision.Reading{}, err
+	}
+	texts, err := e.text.Read(ctx, img)
+	if err != nil {
+		return vision.Reading{}, err
+	}
+	boxes, err := e.objects.Detect(ctx, img)
+	if err != nil {
+		return vision.Reading{}, err
+	}
+	r := vision.Reading{Models: e.models, Texts: texts, Boxes: boxes}
+	for i := range r.Texts {
+		r.Texts[i].Score, r.Texts[i].Box = round(r.Texts[i].Score), rounded(r.Texts[i].Box)
+	}
+	for i := range r.Boxes {
+		r.Boxes[i].Score, r.Boxes[i].Box = round(r.Boxes[i].Score), rounded(r.Boxes[i].Box)
+	}
+	return r, nil
+}
+
+// upright decodes a photo as people look at it.
+func upright(b []byte) (*image.RGBA, error) {
+	decoded, err := decode.Image(b, lookSide)
+	if err != nil {
+		return nil, err
+	}
+	if mt, _ := decode.Sniff(b); mt != decode.HEIC { // whose decoder turns it
+		m, _ := exif.Read(b)
+		decoded = turned(decoded, m.Upright())
+	}
+	if size := decoded.Bounds().Size(); max(size.X, size.Y) > 2*lookSide {
+		decoded = imaging.Fit(decoded, 2*lookSide, 2*lookSide, imaging.Linear)
+	}
+	if img, ok := decoded.(*image.RGBA); ok && img.Rect.Min == (image.Point{}) {
+		return img, nil
+	}
+	img := image.NewRGBA(image.Rectangle{Max: decoded.Bounds().Size()})
+	draw.Draw(img, img.Rect, decoded, decoded.Bounds().Min, draw.Src)
+	return img, nil
+}
+
+// turned applies an EXIF orientation, 1 to 8.
+func turned(img image.Image, orientation int) image.Image {
+	switch orientation {
+	case 2:
+		return imaging.FlipH(img)
+	case 3:
+		return imaging.Rotate180(img)
+	case 4:
+		return imaging.FlipV(img)
+	case 5:
+		return imaging.Transpose(img)
+	case 6:
+		return imaging.Rotate270(img)
+	case 7:
+		return imaging.Transverse(img)
+	case 8:
+		return imaging.Rotate90(img)
+	}
+	return img
+}
+
+// round leaves the four decimals that a score or a share of a photo is good for.
+func round(v float64) float64 { return math.Round(v*1e4) / 1e4 }
+
+func rounded(b vision.Box) vision.Box {
+	for i := range b {
+		b[i] = round(b[i])
+	}
+	return b
+}

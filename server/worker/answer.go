@@ -1,0 +1,87 @@
+package worker
+
+import (
+	"encoding/json"
+	"fmt"
+	"unicode/utf8"
+
+	"porchlight/audit/vision"
+)
+
+// Bounds of an answer. A worker's own are far below them.
+const (
+	maxAnswer = 1 << 20 // bytes
+	maxThings = 1000    // texts, boxes
+	maxText   = 1000    // bytes of one text, of one model's name
+	maxModels = 32
+)
+
+// ParseReading reads a worker's answer and checks it whole: what is stored as evidence
+// has scores of 0 to 1, boxes within the photo, and texts of a length to print.
+func ParseReading(b []byte) (vision.Reading, error) {
+	var r vision.Reading
+	if len(b) > maxAnswer {
+		return r, fmt.Errorf("the answer has more than %d bytes", maxAnswer)
+	}
+	if err := json.Unmarshal(b, &r); err != nil {
+		return vision.Reading{}, err
+	}
+	if err := check(r); err != nil {
+		return vision.Reading{}, err
+	}
+	if r.Texts == nil {
+		r.Texts = []vision.Text{}
+	}
+	if r.Boxes == nil {
+		r.Boxes = []vision.Detection{}
+	}
+	return r, nil
+}
+
+func check(r vision.Reading) error {
+	if len(r.Texts) > maxThings || len(r.Boxes) > maxThings {
+		return fmt.Errorf("%d texts, %d boxes", len(r.Texts), len(r.Boxes))
+	}
+	for _, t := range r.Texts {
+		if len(t.Text) > maxText || !utf8.ValidString(t.Text) || !share(t.Score) || !inside(t.Box) {
+			return fmt.Errorf("a text of %d bytes with score %g at %v", len(t.Text), t.Score, t.Box)
+		}
+	}
+	for _, d := range r.Boxes {
+		if (d.Label != vision.Package && d.Label != vision.Person) || !share(d.Score) || !inside(d.Box) {
+			return fmt.Errorf("a box %.40q with score %g at %v", d.Label, d.Score, d.Box)
+		}
+	}
+	return checkModels(r.Models)
+}
+
+func share(v float64) bool { return v >= 0 && v <= 1 }
+
+func inside(b vision.Box) bool {
+	return share(b[0]) && share(b[1]) && share(b[2]) && share(b[3]) && b[0] <= b[2] && b[1] <= b[3]
+}
+
+func checkModels(models []string) error {
+	if len(models) == 0 || len(models) > maxModels {
+		return fmt.Errorf("%d models", len(models))
+	}
+	for _, m := range models {
+		if m == "" || len(m) > maxText || !utf8.ValidString(m) {
+			return fmt.Errorf("a model's name of %d bytes", len(m))
+		}
+	}
+	return nil
+}
+
+func parseModels(b []byte) ([]string, error) {
+	var answer struct {
+		Models []string `json:"models"`
+	}
+	if len(b) > maxAnswer {
+		return nil, fmt.Errorf("the answer has more than %d bytes", maxAnswer)
+	}
+	if err := json.Unmarshal(b, &answer); err != nil {
+		return nil, err
+	}
+	return answer.Models, checkModels(answer.Models)
+}

@@ -24,6 +24,9 @@ import (
 const asProgram = "PORCHLIGHT_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asWorker) != "" && len(os.Args) > 1 && os.Args[1] == "--listen" {
+		workerMain()
+	}
 	if _, set := os.LookupEnv("PORCHLIGHT_VISION"); !set {
 		os.Setenv("PORCHLIGHT_VISION", "none") // whatever models the machine has
 	}

@@ -1,0 +1,68 @@
+//go:build cgo && linux
+
+package main
+
+import (
+	"context"
+	"image"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// BenchmarkRead is what each stage of reading a photo costs: cpu-ms of all threads, a
+// photo, over the labelled photos of deliveries.
+func BenchmarkRead(b *testing.B) {
+	e := models(b)
+	names, _ := filepath.Glob(filepath.Join(os.Getenv("PORCHLIGHT_PHOTOS"), "deliveries", "*.jp*g"))
+	if len(names) == 0 {
+		b.Skip("PORCHLIGHT_PHOTOS names no folder with labelled photos")
+	}
+	var photos [][]byte
+	var images []*image.RGBA
+	for _, name := range names {
+		photo, err := os.ReadFile(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		img, err := upright(photo)
+		if err != nil {
+			b.Fatal(err)
+		}
+		photos, images = append(photos, photo), append(images, img)
+	}
+	for _, stage := range []struct {
+		name string
+		run  func(ctx context.Context, i int) error
+	}{
+		{"decode", func(_ context.Context, i int) error { _, err := upright(photos[i]); return err }},
+		{"texts", func(ctx context.Context, i int) error { _, err := e.text.Read(ctx, images[i]); return err }},
+		{"packages and persons", func(ctx context.Context, i int) error { _, err := e.objects.Detect(ctx, images[i]); return err }},
+		{"all", func(ctx context.Context, i int) error { _, err := e.read(ctx, photos[i]); return err }},
+	} {
+		b.Run(stage.name, func(b *testing.B) {
+			if err := stage.run(b.Context(), 0); err != nil { // the first run makes what all others use
+				b.Fatal(err)
+			}
+			began, n := cpu(), 0
+			for b.Loop() {
+				if err := stage.run(b.Context(), n%len(photos)); err != nil {
+					b.Fatal(err)
+				}
+				n++
+			}
+			b.ReportMetric(float64((cpu()-began).Microseconds())/1000/float64(n), "cpu-ms")
+		})
+	}
+}
+
+// cpu is the CPU time that the process has taken.
+func cpu() time.Duration {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		panic(err)
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}

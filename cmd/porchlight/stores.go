@@ -117,12 +117,12 @@ func databaseURL(database, data string) string {
 }
 
 func (s *storeSettings) openObjects(ctx context.Context) (server.ObjectStore, error) {
+	if s.objects == "" {
+		return dir.Open(filepath.Join(s.data, "objects"))
+	}
 	mode := s3.LockMode(strings.ToUpper(s.lockMode))
 	if mode != s3.Compliance && mode != s3.Governance {
 		return nil, fmt.Errorf("--object-lock-mode %q is not compliance or governance", s.lockMode)
-	}
-	if s.objects == "" {
-		return dir.Open(filepath.Join(s.data, "objects"))
 	}
 	u, err := url.Parse(s.objects)
 	if err != nil || u.Scheme != "s3" || u.Host == "" {

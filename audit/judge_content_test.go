@@ -98,7 +98,9 @@ func (blind) Read(context.Context, []byte) (vision.Reading, error) {
 func (blind) Models(context.Context) ([]string, error) { return nil, Errorf(CodeUnavailable, "away") }
 
 func TestVisionFailsNoPhoto(t *testing.T) {
-	m, err := MeasureSeeing(t.Context(), nil, blind{}, []byte("\xff\xd8\xff\xe0 no more"))
+	photo := []byte("\xff\xd8\xff\xe0 no more")
+	m, err := Measure(photo)
+	m = See(t.Context(), blind{}, m, photo)
 	if err != nil || m.Vision != nil || m.VisionProblem != "" || m.Problem == nil {
 		t.Errorf("a photo that does not decode: %+v, %v", m, err)
 	}

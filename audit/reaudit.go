@@ -123,7 +123,7 @@ func (s *Service) remeasure(ctx context.Context, photoID string) (Measurement, e
 	if err != nil {
 		return Measurement{}, err
 	}
-	return MeasureSeeing(ctx, s.Measure, s.Vision, b)
+	return s.measure(ctx, b)
 }
 
 // deciding is the finding because of which the verdict is another than before: the one

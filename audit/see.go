@@ -31,20 +31,15 @@ const (
 	notDecoded = "the photo does not decode"
 )
 
-// MeasureSeeing measures a photo, and has it looked at where v is not nil. A vision that
-// fails costs the measurement its reading, never the photo. measure is [Measure] where
-// nil. Errors: those of measure.
-func MeasureSeeing(ctx context.Context, measure Measurer, v Vision, b []byte) (Measurement, error) {
-	if measure == nil {
-		measure = func(_ context.Context, b []byte) (Measurement, error) { return Measure(b) }
-	}
-	m, err := measure(ctx, b)
-	if err != nil || v == nil || !m.Decoded() {
-		return m, err
+// See has a measured photo looked at where v is not nil. A vision that fails costs the
+// measurement its reading, never the photo.
+func See(ctx context.Context, v Vision, m Measurement, b []byte) Measurement {
+	if v == nil || !m.Decoded() {
+		return m
 	}
 	if min(m.Width, m.Height) < leastSeen {
 		m.VisionProblem = tooFew
-		return m, nil
+		return m
 	}
 	r, err := v.Read(ctx, b)
 	switch {
@@ -56,7 +51,17 @@ func MeasureSeeing(ctx context.Context, measure Measurer, v Vision, b []byte) (M
 		m.Vision = &r
 		m.Version = seeingVersion(r.Models)
 	}
-	return m, nil
+	return m
+}
+
+// measure measures a photo, and has it looked at where there is a vision.
+// Errors: those of Config.Measure.
+func (s *Service) measure(ctx context.Context, b []byte) (Measurement, error) {
+	m, err := s.Measure(ctx, b)
+	if err != nil {
+		return m, err
+	}
+	return See(ctx, s.Vision, m, b), nil
 }
 
 // seeingVersion is the version of a measurement with a reading by the models: the

@@ -32,6 +32,9 @@ func NewService(c Config) *Service {
 	if c.Checklist == nil {
 		c.Checklist = Guide2026()
 	}
+	if c.Measure == nil {
+		c.Measure = func(_ context.Context, b []byte) (Measurement, error) { return Measure(b) }
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -67,7 +70,7 @@ func (s *Service) Receive(ctx context.Context, u Upload, b []byte) (Receipt, err
 	if err := s.Objects.Put(ctx, ObjectKey(u.PhotoID), b, mediaType); err != nil {
 		return Receipt{}, err
 	}
-	m, err := MeasureSeeing(ctx, s.Measure, s.Vision, b)
+	m, err := s.measure(ctx, b)
 	if err != nil {
 		return Receipt{}, err
 	}

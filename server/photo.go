@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"image"
 	"net/http"
 	"strconv"
 
@@ -137,7 +136,7 @@ func renderPreview(b []byte, m audit.Measurement, side int) ([]byte, error) {
 		return nil, err
 	}
 	if m.MediaType != string(decode.HEIC) { // its decoder has turned it already
-		img = upright(img, m.Exif.Upright())
+		img = decode.Upright(img, m.Exif.Upright())
 	}
 	if size := img.Bounds().Size(); size.X > side || size.Y > side {
 		img = imaging.Fit(img, side, side, imaging.Linear)
@@ -145,18 +144,6 @@ func renderPreview(b []byte, m audit.Measurement, side int) ([]byte, error) {
 	var out bytes.Buffer
 	err = imaging.Encode(&out, img, imaging.JPEG, imaging.JPEGQuality(previewQuality))
 	return out.Bytes(), err
-}
-
-// upright turns an image as EXIF's orientation (1 to 8) asks.
-func upright(img image.Image, orientation int) image.Image {
-	turns := map[int]func(image.Image) *image.NRGBA{
-		2: imaging.FlipH, 3: imaging.Rotate180, 4: imaging.FlipV, 5: imaging.Transpose,
-		6: imaging.Rotate270, 7: imaging.Transverse, 8: imaging.Rotate90,
-	}
-	if turn, ok := turns[orientation]; ok {
-		return turn(img)
-	}
-	return img
 }
 
 // fresh answers 304 where the client has the photo already: under its digest it never

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"image"
-	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -16,21 +15,14 @@ import (
 // photo, over the labelled photos of deliveries.
 func BenchmarkRead(b *testing.B) {
 	e := models(b)
-	names, _ := filepath.Glob(filepath.Join(os.Getenv("PORCHLIGHT_PHOTOS"), "deliveries", "*.jp*g"))
+	names, _ := filepath.Glob(filepath.Join(photoFolder(b), "deliveries", "*.jp*g"))
 	if len(names) == 0 {
-		b.Skip("PORCHLIGHT_PHOTOS names no folder with labelled photos")
+		b.Skip("there are no photos of deliveries")
 	}
 	var photos [][]byte
 	var images []*image.RGBA
 	for _, name := range names {
-		photo, err := os.ReadFile(name)
-		if err != nil {
-			b.Fatal(err)
-		}
-		img, err := upright(photo)
-		if err != nil {
-			b.Fatal(err)
-		}
+		photo, img := look(b, name)
 		photos, images = append(photos, photo), append(images, img)
 	}
 	for _, stage := range []struct {

@@ -176,7 +176,7 @@ func upright(b []byte) (*image.RGBA, error) {
 	}
 	if mt, _ := decode.Sniff(b); mt != decode.HEIC { // whose decoder turns it
 		m, _ := exif.Read(b)
-		decoded = turned(decoded, m.Upright())
+		decoded = decode.Upright(decoded, m.Upright())
 	}
 	if size := decoded.Bounds().Size(); max(size.X, size.Y) > 2*lookSide {
 		decoded = imaging.Fit(decoded, 2*lookSide, 2*lookSide, imaging.Linear)
@@ -187,27 +187,6 @@ func upright(b []byte) (*image.RGBA, error) {
 	img := image.NewRGBA(image.Rectangle{Max: decoded.Bounds().Size()})
 	draw.Draw(img, img.Rect, decoded, decoded.Bounds().Min, draw.Src)
 	return img, nil
-}
-
-// turned applies an EXIF orientation, 1 to 8.
-func turned(img image.Image, orientation int) image.Image {
-	switch orientation {
-	case 2:
-		return imaging.FlipH(img)
-	case 3:
-		return imaging.Rotate180(img)
-	case 4:
-		return imaging.FlipV(img)
-	case 5:
-		return imaging.Transpose(img)
-	case 6:
-		return imaging.Rotate270(img)
-	case 7:
-		return imaging.Transverse(img)
-	case 8:
-		return imaging.Rotate90(img)
-	}
-	return img
 }
 
 // round leaves the four decimals that a score or a share of a photo is good for.

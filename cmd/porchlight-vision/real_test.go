@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/csv"
+	"image"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,13 +36,33 @@ func models(t testing.TB) *engine {
 	return e
 }
 
-// labelled reads a table of the labelled photos.
-func labelled(t testing.TB, name string) (rows []map[string]string) {
+// photoFolder is where the labelled photos are.
+func photoFolder(t testing.TB) string {
 	t.Helper()
 	photos := os.Getenv("PORCHLIGHT_PHOTOS")
 	if photos == "" {
 		t.Skip("PORCHLIGHT_PHOTOS names no folder with labelled photos")
 	}
+	return photos
+}
+
+// look decodes a photo as the worker does.
+func look(t testing.TB, path string) (photo []byte, img *image.RGBA) {
+	t.Helper()
+	photo, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if img, err = upright(photo); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return photo, img
+}
+
+// labelled reads a table of the labelled photos.
+func labelled(t testing.TB, name string) (rows []map[string]string) {
+	t.Helper()
+	photos := photoFolder(t)
 	f, err := os.Open(filepath.Join(photos, name))
 	if err != nil {
 		t.Fatal(err)
@@ -112,14 +133,7 @@ func TestPackages(t *testing.T) {
 	e := models(t)
 	detect := func(path string) []vision.Detection {
 		t.Helper()
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		img, err := upright(b)
-		if err != nil {
-			t.Fatal(err)
-		}
+		_, img := look(t, path)
 		found, err := e.objects.Detect(t.Context(), img)
 		if err != nil {
 			t.Fatal(err)

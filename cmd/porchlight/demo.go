@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"porchlight/audit"
 	"porchlight/audit/dispute"
@@ -24,7 +25,9 @@ import (
 )
 
 func demoCommand() *cobra.Command {
-	s := serveSettings{logFormat: "text", logLevel: "warn"}
+	var s serveSettings
+	s.flags(pflag.NewFlagSet("serve", pflag.ContinueOnError)) // what serve does by default
+	s.logLevel = "warn"
 	var width int
 	cmd := &cobra.Command{
 		Use:   "demo",

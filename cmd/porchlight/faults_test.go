@@ -287,7 +287,7 @@ func TestCutConnections(t *testing.T) {
 	for i := 0; i < 600 && calm < quiet; i++ {
 		time.Sleep(100 * time.Millisecond)
 		calm++
-		if metrics := string(p.do(http.StatusOK, "GET", "/metrics", "", "", nil).body); !strings.Contains(metrics, "porchlight_uploads_in_flight 0\n") {
+		if !p.inFlight(0) {
 			calm = 0
 		}
 	}

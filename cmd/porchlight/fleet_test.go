@@ -29,15 +29,9 @@ func TestTwoServers(t *testing.T) {
 		at[i] = append([]string{"--data", t.TempDir(), "--keys", keys}, stores...)
 		servers[i] = startServer(t, append(at[i], "--log-level", "error")...)
 	}
-	token := newToken(t, at[0], "--role", "admin")
 	const n = 24
-	rows := bytes.NewBufferString("tracking_id,address\n")
-	photos := make([][]byte, n)
-	for i := range photos {
-		fmt.Fprintf(rows, "T%d,%d Elm St\n", i, i)
-		photos[i] = fixtures.Scene{Place: uint64(i), Shot: 1, Number: fmt.Sprint(i), Width: 320, Height: 240}.JPEG()
-	}
-	servers[0].do(http.StatusOK, "POST", "/api/v1/deliveries", token, "text/csv", rows.Bytes())
+	s := newStorm(t, servers[0], at[0], n)
+	token, photos := s.token, s.photos
 
 	var created, known atomic.Int32
 	var sending sync.WaitGroup
@@ -103,9 +97,8 @@ func TestStop(t *testing.T) {
 	p.do(http.StatusOK, "POST", "/api/v1/deliveries", token, "text/csv", []byte("tracking_id,address\nT1,1 Elm St\n"))
 	photo := fixtures.Scene{Place: 1, Shot: 1, Number: "1", Width: 640, Height: 480}.JPEG()
 	body, contentType := form(t, photo, nil)
-	more := make(chan []byte, 2)
-	more <- body[:len(body)/2]
-	req, err := http.NewRequest("POST", p.url+"/api/v1/deliveries/T1/photos", &slowReader{parts: more})
+	slow, send := io.Pipe()
+	req, err := http.NewRequest("POST", p.url+"/api/v1/deliveries/T1/photos", slow)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,10 +115,10 @@ func TestStop(t *testing.T) {
 		res.Body.Close()
 		status <- res.StatusCode
 	}()
-	for range 600 {
-		if bytes.Contains(p.do(http.StatusOK, "GET", "/metrics", "", "", nil).body, []byte("porchlight_uploads_in_flight 1\n")) {
-			break
-		}
+	if _, err := send.Write(body[:len(body)/2]); err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < 600 && !p.inFlight(1); i++ {
 		time.Sleep(20 * time.Millisecond)
 	}
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -139,8 +132,10 @@ func TestStop(t *testing.T) {
 		res.Body.Close()
 		time.Sleep(20 * time.Millisecond)
 	}
-	more <- body[len(body)/2:]
-	close(more)
+	if _, err := send.Write(body[len(body)/2:]); err != nil {
+		t.Error(err)
+	}
+	send.Close()
 	if got := <-status; got != http.StatusCreated {
 		t.Errorf("the upload under way: status %d, want 201", got)
 	}
@@ -149,23 +144,4 @@ func TestStop(t *testing.T) {
 	}
 	p.start()
 	p.do(http.StatusOK, "GET", "/api/v1/photos/"+audit.PhotoID(photo), token, "", nil)
-}
-
-// slowReader reads what it is given, when it is given.
-type slowReader struct {
-	parts <-chan []byte
-	rest  []byte
-}
-
-func (r *slowReader) Read(b []byte) (int, error) {
-	if len(r.rest) == 0 {
-		part, ok := <-r.parts
-		if !ok {
-			return 0, io.EOF
-		}
-		r.rest = part
-	}
-	n := copy(b, r.rest)
-	r.rest = r.rest[n:]
-	return n, nil
 }

@@ -209,6 +209,13 @@ func (p *process) do(want int, method, path, token, contentType string, body []b
 	return a
 }
 
+// inFlight tells whether just n photos are being received or judged.
+func (p *process) inFlight(n int) bool {
+	p.t.Helper()
+	metrics := string(p.do(http.StatusOK, "GET", "/metrics", "", "", nil).body)
+	return strings.Contains(metrics, fmt.Sprintf("porchlight_uploads_in_flight %d\n", n))
+}
+
 func form(t testing.TB, photo []byte, fields map[string]string) (body []byte, contentType string) {
 	t.Helper()
 	var b bytes.Buffer

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
-	"porchlight/audit"
 	"porchlight/server"
 	"porchlight/server/sender"
 	"porchlight/web"
@@ -54,7 +54,11 @@ the redirect URI PUBLIC-URL/signin/callback, and set --public-url, --oidc-issuer
 			return serve(cmd.Context(), &s, nil)
 		},
 	}
-	f := cmd.Flags()
+	s.flags(cmd.Flags())
+	return cmd
+}
+
+func (s *serveSettings) flags(f *pflag.FlagSet) {
 	s.storeSettings.flags(f)
 	s.signInSettings.flags(f)
 	s.geocoderSettings.flags(f)
@@ -68,7 +72,6 @@ the redirect URI PUBLIC-URL/signin/callback, and set --public-url, --oidc-issuer
 	webhookFlag(f, &s.webhookPrivate)
 	f.BoolVar(&s.healthy, "healthy", false, "only ask the service at --listen whether it is ready (exit status 0), for container health checks")
 	setting("listen", "log-format", "log-level", "uploads", "judging", "secure")
-	return cmd
 }
 
 // uploadVisionTime is what looking at one upload may take: a driver waits at the door.
@@ -99,7 +102,7 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 	}
 	measuring := s.startMeasuring()
 	defer measuring.Close()
-	st.audit.Measure = measuring.Measurer(func(_ context.Context, b []byte) (audit.Measurement, error) { return audit.Measure(b) })
+	st.audit.Measure = measuring.Measurer(st.audit.Measure)
 	pages, err := web.New()
 	if err != nil {
 		return err

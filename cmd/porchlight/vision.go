@@ -98,6 +98,10 @@ func workerProgram() (string, error) {
 // looking gives a measurer with the vision, for files.
 func looking(v audit.Vision) audit.Measurer {
 	return func(ctx context.Context, b []byte) (audit.Measurement, error) {
-		return audit.MeasureSeeing(ctx, nil, v, b)
+		m, err := audit.Measure(b)
+		if err != nil {
+			return m, err
+		}
+		return audit.See(ctx, v, m, b), nil
 	}
 }

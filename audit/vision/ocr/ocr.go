@@ -36,11 +36,14 @@ func NewReader(detect, recognise vision.Network, alphabet []byte) *Reader {
 	return &Reader{detect, recognise, append(all, " ")}
 }
 
-// sides are the longest sides, in pixels, that text is looked for at: small characters
+// The longest sides, in pixels, that text is looked for at: small characters
 // show at the first, those that fill the photo are too large for the network there and
 // show at the second. Photos between the two are taken as they are, smaller ones are
 // enlarged. The second reads one more of twenty labelled house numbers.
-var sides = [2]int{1280, 640}
+const (
+	largeSide = 1280
+	smallSide = 640
+)
 
 // sameRegion is the overlap from which two regions are one.
 const sameRegion = 0.5
@@ -51,14 +54,12 @@ const least = 0.5
 // Read reads all texts of an image whose bounds start at 0, top to bottom.
 func (r *Reader) Read(ctx context.Context, img *image.RGBA) ([]vision.Text, error) {
 	w, h := float64(img.Rect.Dx()), float64(img.Rect.Dy())
+	sides := []int{min(max(img.Rect.Dx(), img.Rect.Dy(), smallSide), largeSide)}
+	if sides[0] > smallSide {
+		sides = append(sides, smallSide)
+	}
 	var found []quad
-	long := max(img.Rect.Dx(), img.Rect.Dy())
-	for i, side := range sides {
-		if i == 0 {
-			side = min(max(long, sides[1]), side)
-		} else if long <= side {
-			break // the first was this one
-		}
+	for _, side := range sides {
 		more, err := r.find(ctx, img, side)
 		if err != nil {
 			return nil, err

@@ -55,17 +55,17 @@ func (s Stop) Point() (geo.Point, bool) {
 // the address, unit, postcode and country, without case, spaces and punctuation;
 // where there is no address, the position to 4 decimals (about 11 m).
 func (s Stop) Key() string {
-	if fold(s.Address) == "" {
+	if FoldText(s.Address) == "" {
 		if p, ok := s.Point(); ok {
 			return fmt.Sprintf("@%.4f,%.4f", p.Latitude, p.Longitude)
 		}
 		return ""
 	}
-	return strings.Join([]string{fold(s.Address), fold(s.Unit), fold(s.Postcode), fold(s.Country)}, "|")
+	return strings.Join([]string{FoldText(s.Address), FoldText(s.Unit), FoldText(s.Postcode), FoldText(s.Country)}, "|")
 }
 
-// fold leaves a text's letters and digits, in lower case.
-func fold(v string) string {
+// FoldText leaves a text's letters and digits, in lower case.
+func FoldText(v string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
 			return unicode.ToLower(r)
@@ -160,6 +160,7 @@ type Delivery struct {
 	TrackingID string `json:"tracking_id"`
 	DriverID   string `json:"driver_id,omitempty"`
 	RouteID    string `json:"route_id,omitempty"`
+	Carrier    string `json:"carrier,omitempty"` // who delivers, as the customer knows it
 	Stop
 	Instruction   Instruction `json:"instruction,omitempty"`
 	DoNotRing     bool        `json:"do_not_ring,omitempty"`
@@ -218,7 +219,7 @@ func (d Delivery) Validate() error {
 		}
 	}
 	for name, v := range map[string]string{"address": d.Address, "unit": d.Unit, "locality": d.Locality, "postcode": d.Postcode,
-		"country": d.Country, "outcome_reason": d.OutcomeReason, "note": d.Note} {
+		"country": d.Country, "carrier": d.Carrier, "outcome_reason": d.OutcomeReason, "note": d.Note} {
 		if len(v) > MaxFieldBytes {
 			return Errorf(CodeInvalid, "%s is longer than %d bytes", name, MaxFieldBytes)
 		}

@@ -35,17 +35,17 @@ type PostalAddress struct {
 // leaves out the unit, which no map knows, and takes in the locality, since a street's
 // name alone is found in many towns.
 func (a PostalAddress) Key() string {
-	return strings.Join([]string{fold(a.Street), fold(a.Locality), fold(a.Postcode), fold(a.Country)}, "|")
+	return strings.Join([]string{FoldText(a.Street), FoldText(a.Locality), FoldText(a.Postcode), FoldText(a.Country)}, "|")
 }
 
 // Unplaced is the stop's address where only that tells where the stop is: it has no
 // position of its own, and the address says in which town, be it after a comma. ok is
 // false for all other stops, which are never geocoded.
 func (s Stop) Unplaced() (a PostalAddress, ok bool) {
-	if _, placed := s.Point(); placed || fold(s.Address) == "" {
+	if _, placed := s.Point(); placed || FoldText(s.Address) == "" {
 		return PostalAddress{}, false
 	}
-	if fold(s.Locality) == "" && fold(s.Postcode) == "" && !strings.Contains(s.Address, ",") {
+	if FoldText(s.Locality) == "" && FoldText(s.Postcode) == "" && !strings.Contains(s.Address, ",") {
 		return PostalAddress{}, false
 	}
 	text := func(v string) string { return strings.Join(strings.Fields(v), " ") }

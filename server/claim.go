@@ -2,13 +2,9 @@ package server
 
 import (
 	"context"
-	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-
-	"github.com/gin-gonic/gin"
 
 	"porchlight/audit"
 	"porchlight/audit/custody"
@@ -58,11 +54,13 @@ type claimsInput struct {
 	Paging
 	TrackingID string    `query:"tracking_id" maxLength:"128" doc:"On that delivery alone"`
 	DueBefore  time.Time `query:"due_before" doc:"Due before that time; leaves out those without one"`
+	Open       bool      `query:"open" doc:"Only those that are not decided"`
+	Search     string    `query:"q" maxLength:"200" doc:"A claim id, a tracking id, or how an address begins"`
 }
 
 // claims is GET /api/v1/claims.
 func (s *Server) claims(ctx context.Context, in *claimsInput) (*body[List[dispute.Claim]], error) {
-	f := dispute.ClaimFilter{TrackingID: in.TrackingID, DueBefore: in.DueBefore}
+	f := dispute.ClaimFilter{TrackingID: in.TrackingID, DueBefore: in.DueBefore, Open: in.Open, Search: strings.TrimSpace(in.Search)}
 	return listOf(s.records.Claims(ctx, f, in.Cursor, in.Limit))
 }
 
@@ -83,6 +81,9 @@ type ClaimOnRecord struct {
 	dispute.Claim
 	Evidence       dispute.Evidence       `json:"evidence"`
 	Recommendation dispute.Recommendation `json:"recommendation"`
+	Driver         *dispute.DriverRecord  `json:"driver_record,omitempty"`
+	DueAnswer      *time.Time             `json:"answer_due_at,omitempty"` // the claim's own time, else by its channel
+	Outcome        *dispute.Outcome       `json:"outcome,omitempty"`       // absent while it is open
 	Packets        []PacketRef            `json:"packets"`
 }
 
@@ -101,7 +102,12 @@ func (s *Server) claim(ctx context.Context, in *ClaimPath) (*body[ClaimOnRecord]
 	if file.Evidence.Events == nil {
 		file.Evidence.Events = []dispute.Event{}
 	}
-	return &body[ClaimOnRecord]{ClaimOnRecord{file.Claim, file.Evidence, file.Recommendation, packets}}, nil
+	outcome, err := s.records.Outcome(ctx, file.Claim.ClaimID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[ClaimOnRecord]{ClaimOnRecord{Claim: file.Claim, Evidence: file.Evidence, Recommendation: file.Recommendation,
+		Driver: file.Driver, DueAnswer: s.dispute.Channels.Due(file.Claim), Outcome: outcome, Packets: packets}}, nil
 }
 
 // caseOf is a claim's case with the packets issued on it.
@@ -115,110 +121,4 @@ func (s *Server) caseOf(ctx context.Context, claimID string) (dispute.CaseFile, 
 	}
 	packets, err := s.packetsOf(ctx, claimID)
 	return file, packets, err
-}
-
-func (s *Server) packetsOf(ctx context.Context, claimID string) ([]PacketRef, error) {
-	all, err := s.records.Packets(ctx, claimID)
-	refs := []PacketRef{}
-	for _, p := range all {
-		refs = append(refs, PacketRef{p.PacketID, p.ClaimID, p.IssuedAt})
-	}
-	return refs, err
-}
-
-type packetsInput struct {
-	ClaimPath
-	Paging
-}
-
-// packets is GET /api/v1/claims/{claim_id}/packets.
-func (s *Server) packets(ctx context.Context, in *packetsInput) (*body[List[PacketRef]], error) {
-	if _, err := s.records.Claim(ctx, in.ClaimID); err != nil {
-		return nil, err
-	}
-	refs, err := s.packetsOf(ctx, in.ClaimID)
-	if err != nil {
-		return nil, err
-	}
-	return listOf(pageOf(refs, func(p PacketRef) string { return p.PacketID }, in.Paging))
-}
-
-type issued struct {
-	Location string `header:"Location"`
-	Body     PacketRef
-}
-
-// issuePacket is POST /api/v1/claims/{claim_id}/packets.
-func (s *Server) issuePacket(ctx context.Context, in *ClaimPath) (*issued, error) {
-	p, err := s.dispute.Issue(ctx, in.ClaimID)
-	if err != nil {
-		return nil, err
-	}
-	s.metrics.packets.Inc()
-	return &issued{"/api/v1/packets/" + p.PacketID + ".zip", PacketRef{p.PacketID, p.ClaimID, p.IssuedAt}}, nil
-}
-
-// packetFile is GET /api/v1/packets/{packet_id}.zip and .json. The router knows whole
-// segments of a path alone, so that both are one route.
-func (s *Server) packetFile(c *gin.Context) error {
-	ctx := c.Request.Context()
-	name := c.Param("packet_file")
-	missing := audit.Errorf(audit.CodeNotFound, "There is no packet %s", name)
-	if id, ok := strings.CutSuffix(name, ".json"); ok {
-		p, err := s.records.Packet(ctx, id)
-		if audit.ErrorCode(err) == audit.CodeNotFound {
-			return missing
-		}
-		if err != nil {
-			return err
-		}
-		if err := s.custody.log(ctx, custody.PacketExported, custody.Packet, id); err != nil {
-			return err
-		}
-		attach(c, name)
-		c.Header("Content-Length", strconv.Itoa(len(p.JSON)))
-		c.Data(http.StatusOK, "application/json", p.JSON)
-		return nil
-	}
-	id, ok := strings.CutSuffix(name, ".zip")
-	if !ok {
-		return missing
-	}
-	if _, err := s.records.Packet(ctx, id); audit.ErrorCode(err) == audit.CodeNotFound {
-		return missing
-	} else if err != nil {
-		return err
-	}
-	// The ZIP's first byte comes once all originals are known to be whole: until then an
-	// error can still be answered as one.
-	return lost(s.dispute.WriteZIP(ctx, &attachment{c: c, name: name, log: func() error {
-		return s.custody.log(ctx, custody.PacketExported, custody.Packet, id)
-	}}, id))
-}
-
-// attachment logs a download and sets its headers at its first byte.
-type attachment struct {
-	c     *gin.Context
-	name  string
-	log   func() error
-	begun bool
-}
-
-func (a *attachment) Write(p []byte) (int, error) {
-	if !a.begun {
-		if err := a.log(); err != nil {
-			return 0, err
-		}
-		a.begun = true
-		attach(a.c, a.name)
-		a.c.Header("Content-Type", "application/zip")
-		a.c.Status(http.StatusOK)
-	}
-	return a.c.Writer.Write(p)
-}
-
-// attach names a download. Packet ids hold neither quotes nor control characters.
-func attach(c *gin.Context, name string) {
-	c.Header("Content-Disposition", `attachment; filename="porchlight-`+name+`"`)
-	c.Header("Cache-Control", immutable)
 }

@@ -30,6 +30,8 @@ type Deliveries interface {
 	Evidence(ctx context.Context, trackingID string) (dispute.Evidence, error)
 	// AddEvents keeps events; one that is kept already is left as it is.
 	AddEvents(ctx context.Context, events []dispute.Event) error
+	// PutTrack keeps points of drivers' tracks; an instant that is known stays as it is.
+	PutTrack(ctx context.Context, fixes []dispute.TrackPoint) ([]audit.Change, error)
 }
 
 // Photos are the uploads and reports on record.
@@ -85,6 +87,8 @@ type Records interface {
 	Deliveries
 	Photos
 	Claims
+	Outcomes
+	Attachments
 	Tokens
 	Reaudits
 	Webhooks

@@ -72,12 +72,13 @@ func (s *Server) deliveryOnRecord(ctx context.Context, in *DeliveryPath) (*body[
 // EventIn is an event as a client tells it.
 type EventIn struct {
 	EventID   string    `json:"event_id,omitempty" maxLength:"128" doc:"The client's own id, so that the same event again is kept once; made where absent"`
-	Kind      string    `json:"kind" minLength:"1" maxLength:"64" example:"contact" doc:"scan, contact, password, note, location, ..."`
+	Kind      string    `json:"kind" minLength:"1" maxLength:"64" example:"contact" doc:"arrival, scan, contact_text, contact_call, contact_answer, departure, password_entered, password_failed, signature, id_check, access_problem, closure, instruction_conflict, next_safe_place, customer_told_delivered, note, ...; any other is kept as it is"`
 	At        time.Time `json:"at" doc:"When it happened"`
 	Source    string    `json:"source,omitempty" maxLength:"128" doc:"Who says so: driver, carrier, phone, ..."`
 	Detail    string    `json:"detail,omitempty" maxLength:"4096"`
 	Latitude  *float64  `json:"latitude,omitempty" minimum:"-90" maximum:"90" doc:"Degrees, WGS 84"`
 	Longitude *float64  `json:"longitude,omitempty" minimum:"-180" maximum:"180" doc:"Degrees, WGS 84"`
+	PhotoIDs  []string  `json:"photo_ids,omitempty" maxItems:"20" doc:"Photos of the delivery that show it"`
 }
 
 // EventKept answers an event.
@@ -97,9 +98,6 @@ func (s *Server) addEvent(ctx context.Context, in *eventInput) (*body[EventKept]
 		return nil, err
 	}
 	e := in.Body
-	if (e.Latitude == nil) != (e.Longitude == nil) {
-		return nil, invalid("latitude and longitude go together")
-	}
 	if e.EventID == "" {
 		e.EventID = s.newID()
 	}
@@ -109,11 +107,14 @@ func (s *Server) addEvent(ctx context.Context, in *eventInput) (*body[EventKept]
 	if e.Source == "" {
 		e.Source = string(principalOf(ctx).Role)
 	}
-	err = s.records.AddEvents(ctx, []dispute.Event{{
+	event := dispute.Event{
 		EventID: e.EventID, TrackingID: d.TrackingID, Kind: e.Kind, At: e.At.UTC(), Source: e.Source, Detail: e.Detail,
-		Latitude: e.Latitude, Longitude: e.Longitude, RecordedAt: s.now().UTC(),
-	}})
-	if err != nil {
+		Latitude: e.Latitude, Longitude: e.Longitude, PhotoIDs: e.PhotoIDs, RecordedAt: s.now().UTC(),
+	}.Redacted()
+	if err := event.Validate(); err != nil {
+		return nil, err
+	}
+	if err := s.records.AddEvents(ctx, []dispute.Event{event}); err != nil {
 		return nil, err
 	}
 	return &body[EventKept]{EventKept{e.EventID}}, nil

@@ -154,15 +154,32 @@ var issueDoc = operation{
 var packetsDoc = operation{id: "list-packets", tag: "claims", summary: "A claim's packets, oldest first", errors: []int{404, 422}}
 
 var packetDoc = operation{
-	id: "get-packet", tag: "claims", summary: "A packet, as ZIP or as JSON",
+	id: "get-packet", tag: "claims", summary: "A packet, as ZIP, as PDF or as JSON",
 	text:   "The ZIP holds the packet, the originals, a manifest and its signature; `porchlight verify` checks it without a server.",
 	errors: []int{404},
-	paths:  []string{"/api/v1/packets/{packet_id}.zip", "/api/v1/packets/{packet_id}.json"},
+	paths:  []string{"/api/v1/packets/{packet_id}.zip", "/api/v1/packets/{packet_id}.pdf", "/api/v1/packets/{packet_id}.json"},
 	answers: func(r huma.Registry, path string) map[string]*huma.Response {
 		if strings.HasSuffix(path, ".json") {
 			return map[string]*huma.Response{"200": jsonAnswer[dispute.Packet](r, "The packet, as it was frozen")}
 		}
+		if strings.HasSuffix(path, ".pdf") {
+			return map[string]*huma.Response{"200": binaryAnswer("The packet for people, as PDF/A; with show=1 to be shown rather than kept", "application/pdf")}
+		}
 		return map[string]*huma.Response{"200": binaryAnswer("The packet with the originals", "application/zip")}
+	},
+}
+
+var preflightsDoc = operation{
+	id: "list-packet-channels", tag: "claims", summary: "Which channels a packet fits, and why not", errors: []int{404, 422},
+	text: "Photos are shown smaller where that is what makes the packet fit; `look` says by how much, 0 is the finest.",
+}
+
+var submissionDoc = operation{
+	id: "get-packet-for-channel", tag: "claims", summary: "A packet made ready for a channel",
+	text:   "A PDF within the channel's limits, or for email the driver's own dispute as a draft message. What does not fit even with its photos at their smallest is refused with `channel_limit`.",
+	errors: []int{404, 422},
+	answers: func(huma.Registry, string) map[string]*huma.Response {
+		return map[string]*huma.Response{"200": binaryAnswer("What to send", "application/pdf", "message/rfc822")}
 	},
 }
 

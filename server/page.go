@@ -35,6 +35,7 @@ func (s *Server) pageRoutes() []route {
 		{method: "GET", path: "/agent", roles: claimants, handle: s.claimsPage},
 		{method: "GET", path: "/agent/claims/{claim_id}", roles: claimants, handle: s.claimPage},
 		{method: "POST", path: "/agent/claims/{claim_id}/packets", roles: answerers, handle: s.issueFromPage},
+		{method: "POST", path: "/agent/claims/{claim_id}/outcome", roles: answerers, handle: s.decideFromPage},
 		{method: "GET", path: "/agent/reaudits", roles: claimants, handle: s.reauditsPage},
 		{method: "GET", path: "/agent/reaudits/{run_id}", roles: claimants, handle: s.reauditPage},
 	}

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -20,18 +22,23 @@ const (
 // claimsPage is GET /agent.
 func (s *Server) claimsPage(c *gin.Context) error {
 	ctx := c.Request.Context()
-	claims, next, err := s.records.Claims(ctx, dispute.ClaimFilter{}, c.Query("after"), claimsOnPage)
+	search, all := strings.TrimSpace(c.Query("q")), c.Query("all") != ""
+	if len(search) > 200 {
+		return invalid("q is longer than 200 bytes")
+	}
+	claims, next, err := s.records.Claims(ctx, dispute.ClaimFilter{Search: search, Open: !all}, c.Query("after"), claimsOnPage)
 	if err != nil {
 		return err
 	}
-	page := web.Agent{Base: s.base(c), Next: next}
+	page := web.Agent{Base: s.base(c), Next: next, Search: search, All: all}
 	for _, claim := range claims {
+		claim.DueAt = s.dispute.Channels.Due(claim)
 		file, err := s.dispute.Case(ctx, claim.ClaimID)
 		if err != nil {
 			return err
 		}
 		page.Claims = append(page.Claims, web.ClaimRow{
-			Claim: file.Claim, Delivery: file.Evidence.Delivery,
+			Claim: claim, Delivery: file.Evidence.Delivery,
 			Answer: file.Recommendation.Recommendation, Summary: file.Recommendation.Summary,
 		})
 	}
@@ -52,8 +59,12 @@ func (s *Server) showClaim(c *gin.Context, message string) error {
 	}
 	page := web.AgentClaim{Base: s.base(c), CaseFile: file, Message: message, NotOnRecord: file.NotOnRecord()}
 	page.Timeline, page.Undated = file.Timeline()
-	if page.Driver, err = s.dispute.Driver(ctx, file.Evidence.Delivery, s.now()); err != nil {
+	page.Driver, page.Due = file.Driver, s.dispute.Channels.Due(file.Claim)
+	if page.Outcome, err = s.records.Outcome(ctx, file.Claim.ClaimID); err != nil {
 		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.dispute.Channels.Channels)) {
+		page.Channels = append(page.Channels, s.dispute.Channels.Channels[name])
 	}
 	for _, r := range refs {
 		page.Packets = append(page.Packets, web.PacketRow{PacketID: r.PacketID, IssuedAt: r.IssuedAt})
@@ -76,6 +87,21 @@ func (s *Server) issueFromPage(c *gin.Context) error {
 	}
 	s.metrics.packets.Inc()
 	return s.seeOther(c, at("agent", "claims", p.ClaimID)+"#packets")
+}
+
+// decideFromPage is POST /agent/claims/{claim_id}/outcome.
+func (s *Server) decideFromPage(c *gin.Context) error {
+	if err := s.checkedForm(c); err != nil {
+		return err
+	}
+	o, err := s.decide(c.Request.Context(), c.Param("claim_id"), OutcomeIn{Decision: dispute.Decision(c.PostForm("decision")), Note: c.PostForm("note")})
+	if audit.ErrorCode(err) == audit.CodeInvalid {
+		return s.showClaim(c, audit.ErrorMessage(err))
+	}
+	if err != nil {
+		return err
+	}
+	return s.seeOther(c, at("agent", "claims", o.ClaimID))
 }
 
 // reauditsPage is GET /agent/reaudits.

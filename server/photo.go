@@ -109,12 +109,11 @@ func (s *Server) preview(c *gin.Context) error {
 	if fresh(c, fmt.Sprintf("%s-%d", first.Upload.PhotoID, side)) {
 		return nil
 	}
-	select {
-	case s.drawing <- struct{}{}:
-		defer func() { <-s.drawing }()
-	case <-ctx.Done():
-		return ctx.Err()
+	release, err := s.draw(ctx)
+	if err != nil {
+		return err
 	}
+	defer release()
 	b, err := s.audit.Original(ctx, first.Upload.PhotoID)
 	if err != nil {
 		return lost(err)
@@ -131,15 +130,9 @@ func (s *Server) preview(c *gin.Context) error {
 
 // renderPreview draws a photo upright and no larger than side.
 func renderPreview(b []byte, m audit.Measurement, side int) ([]byte, error) {
-	img, err := decode.Image(b, side)
+	img, err := decode.Fit(b, m.Exif.Upright(), side)
 	if err != nil {
 		return nil, err
-	}
-	if m.MediaType != string(decode.HEIC) { // its decoder has turned it already
-		img = decode.Upright(img, m.Exif.Upright())
-	}
-	if size := img.Bounds().Size(); size.X > side || size.Y > side {
-		img = imaging.Fit(img, side, side, imaging.Linear)
 	}
 	var out bytes.Buffer
 	err = imaging.Encode(&out, img, imaging.JPEG, imaging.JPEGQuality(previewQuality))

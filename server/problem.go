@@ -15,6 +15,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"porchlight/audit"
+	"porchlight/audit/dispute"
 	"porchlight/audit/rows"
 )
 
@@ -40,39 +41,40 @@ const (
 // statuses is the one place where codes become HTTP statuses. A code that is not here
 // is an internal error.
 var statuses = map[audit.Code]int{
-	audit.CodeInternal:     http.StatusInternalServerError,
-	audit.CodeInvalid:      http.StatusUnprocessableEntity,
-	audit.CodeUnknownField: http.StatusBadRequest,
-	audit.CodeNotFound:     http.StatusNotFound,
-	audit.CodeConflict:     http.StatusConflict,
-	audit.CodeImmutable:    http.StatusConflict,
-	audit.CodeForbidden:    http.StatusForbidden,
-	audit.CodeUnauthorized: http.StatusUnauthorized,
-	audit.CodeExpired:      http.StatusUnauthorized,
-	audit.CodeEmpty:        http.StatusBadRequest,
-	audit.CodeTooLarge:     http.StatusRequestEntityTooLarge,
-	audit.CodeTooManyPix:   http.StatusRequestEntityTooLarge,
-	audit.CodeNotAPhoto:    http.StatusUnsupportedMediaType,
-	audit.CodeUndecodable:  http.StatusUnprocessableEntity,
-	audit.CodeUnreadable:   http.StatusBadRequest,
-	audit.CodeDelivery:     http.StatusNotFound,
-	audit.CodeNotYours:     http.StatusForbidden,
-	audit.CodeChecklist:    http.StatusUnprocessableEntity,
-	audit.CodeUnavailable:  http.StatusServiceUnavailable,
-	audit.CodeBusy:         http.StatusServiceUnavailable,
-	audit.CodeCorrupted:    http.StatusInternalServerError,
-	CodeRevoked:            http.StatusUnauthorized,
-	CodeMethod:             http.StatusMethodNotAllowed,
-	CodeTooMuch:            http.StatusRequestEntityTooLarge,
-	CodeMediaType:          http.StatusUnsupportedMediaType,
-	CodeTimeout:            http.StatusRequestTimeout,
-	CodeCrossSite:          http.StatusForbidden,
-	CodeRejected:           http.StatusUnprocessableEntity,
-	CodeTooMany:            http.StatusTooManyRequests,
-	CodeSignIn:             http.StatusUnauthorized,
-	CodeProvider:           http.StatusServiceUnavailable,
-	CodeNoRole:             http.StatusForbidden,
-	CodeCancelled:          499, // nobody reads it; for the log and the metrics
+	audit.CodeInternal:       http.StatusInternalServerError,
+	audit.CodeInvalid:        http.StatusUnprocessableEntity,
+	audit.CodeUnknownField:   http.StatusBadRequest,
+	audit.CodeNotFound:       http.StatusNotFound,
+	audit.CodeConflict:       http.StatusConflict,
+	audit.CodeImmutable:      http.StatusConflict,
+	audit.CodeForbidden:      http.StatusForbidden,
+	audit.CodeUnauthorized:   http.StatusUnauthorized,
+	audit.CodeExpired:        http.StatusUnauthorized,
+	audit.CodeEmpty:          http.StatusBadRequest,
+	audit.CodeTooLarge:       http.StatusRequestEntityTooLarge,
+	audit.CodeTooManyPix:     http.StatusRequestEntityTooLarge,
+	audit.CodeNotAPhoto:      http.StatusUnsupportedMediaType,
+	audit.CodeUndecodable:    http.StatusUnprocessableEntity,
+	audit.CodeUnreadable:     http.StatusBadRequest,
+	audit.CodeDelivery:       http.StatusNotFound,
+	audit.CodeNotYours:       http.StatusForbidden,
+	audit.CodeChecklist:      http.StatusUnprocessableEntity,
+	audit.CodeUnavailable:    http.StatusServiceUnavailable,
+	audit.CodeBusy:           http.StatusServiceUnavailable,
+	audit.CodeCorrupted:      http.StatusInternalServerError,
+	dispute.CodeChannelLimit: http.StatusUnprocessableEntity,
+	CodeRevoked:              http.StatusUnauthorized,
+	CodeMethod:               http.StatusMethodNotAllowed,
+	CodeTooMuch:              http.StatusRequestEntityTooLarge,
+	CodeMediaType:            http.StatusUnsupportedMediaType,
+	CodeTimeout:              http.StatusRequestTimeout,
+	CodeCrossSite:            http.StatusForbidden,
+	CodeRejected:             http.StatusUnprocessableEntity,
+	CodeTooMany:              http.StatusTooManyRequests,
+	CodeSignIn:               http.StatusUnauthorized,
+	CodeProvider:             http.StatusServiceUnavailable,
+	CodeNoRole:               http.StatusForbidden,
+	CodeCancelled:            499, // nobody reads it; for the log and the metrics
 }
 
 // Status is the HTTP status of a code.

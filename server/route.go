@@ -79,6 +79,10 @@ func (s *Server) apiRoutes() []route {
 		{method: "POST", path: v1 + "/deliveries/{tracking_id}/photos", roles: uploaders, doc: &uploadDoc, handle: s.uploadPhoto},
 		{method: "POST", path: v1 + "/deliveries/{tracking_id}/events", roles: reporters, doc: &eventDoc, enlist: typed(s.addEvent)},
 
+		{method: "POST", path: v1 + "/deliveries/{tracking_id}/attachments", roles: claimants, doc: &addAttachmentDoc, handle: s.addAttachment},
+		{method: "GET", path: v1 + "/attachments/{attachment_id}", roles: claimants, doc: &attachmentDoc, handle: s.attachmentFile},
+		{method: "POST", path: v1 + "/tracks", roles: importers, doc: &trackDoc, handle: s.importTrack},
+
 		{method: "GET", path: v1 + "/photos/{photo_id}", roles: readers, doc: &originalDoc, handle: s.original},
 		{method: "GET", path: v1 + "/photos/{photo_id}/preview", roles: readers, doc: &previewDoc, handle: s.preview},
 		{method: "GET", path: v1 + "/photos/{photo_id}/reports", roles: readers, doc: &reportsDoc, enlist: typed(s.photoReports)},
@@ -88,7 +92,12 @@ func (s *Server) apiRoutes() []route {
 		{method: "GET", path: v1 + "/claims/{claim_id}", roles: claimants, doc: &claimDoc, enlist: typed(s.claim)},
 		{method: "POST", path: v1 + "/claims/{claim_id}/packets", roles: answerers, doc: &issueDoc, enlist: typed(s.issuePacket)},
 		{method: "GET", path: v1 + "/claims/{claim_id}/packets", roles: claimants, doc: &packetsDoc, enlist: typed(s.packets)},
-		{method: "GET", path: v1 + "/packets/{packet_file}", roles: claimants, doc: &packetDoc, handle: s.packetFile},
+		{method: "POST", path: v1 + "/claims/{claim_id}/outcome", roles: answerers, doc: &outcomeDoc, enlist: typed(s.addOutcome)},
+		{method: "GET", path: v1 + "/outcomes", roles: claimants, doc: &talliesDoc, enlist: typed(s.tallies)},
+		{method: "POST", path: v1 + "/packets", roles: answerers, doc: &bulkDoc, handle: s.bulk},
+		{method: "GET", path: v1 + "/packets/{packet_id}", roles: claimants, doc: &packetDoc, handle: s.packetFile},
+		{method: "GET", path: v1 + "/packets/{packet_id}/channels", roles: claimants, doc: &preflightsDoc, enlist: typed(s.preflights)},
+		{method: "GET", path: v1 + "/packets/{packet_id}/channels/{channel}", roles: claimants, doc: &submissionDoc, handle: s.submission},
 
 		{method: "GET", path: v1 + "/tokens", roles: admins, doc: &tokensDoc, enlist: typed(s.tokens)},
 		{method: "POST", path: v1 + "/tokens", roles: admins, doc: &makeTokenDoc, enlist: typed(s.makeToken)},

@@ -75,9 +75,11 @@ func (o *operation) describe(doc *huma.OpenAPI, op huma.Operation) {
 
 // pathWords says what the parameters of paths name.
 var pathWords = map[string]string{
-	"tracking_id": "The package's tracking id",
-	"photo_id":    "SHA-256 of the photo's bytes, 64 hex digits",
-	"packet_id":   "The packet's id, as issuing it answered",
+	"tracking_id":   "The package's tracking id",
+	"attachment_id": "The attachment's id",
+	"channel":       "A channel's name, as in the list of those that the packet fits",
+	"photo_id":      "SHA-256 of the photo's bytes, 64 hex digits",
+	"packet_id":     "The packet's id, as issuing it answered",
 }
 
 func pathParams(path string) []*huma.Param {

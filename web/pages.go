@@ -131,11 +131,13 @@ type ClaimRow struct {
 	Summary  string         // of the recommendation
 }
 
-// Agent is the queue of claims, those due first first: GET /agent.
+// Agent is the queue of claims, those due first first: GET /agent, with q and all.
 type Agent struct {
 	Base
 	Claims []ClaimRow
 	Next   string // cursor of the next page, sent as after; empty on the last one
+	Search string // what was searched for
+	All    bool   // decided claims too
 }
 
 func (Agent) template() string { return "agent.html" }
@@ -159,7 +161,25 @@ type AgentClaim struct {
 	Packets     []PacketRow // newest first
 	Issued      string      // id of the packet that was issued just now
 	Message     string      // why none was
+	Due         *time.Time  // when an answer is due: the claim's own time, else by its channel
+	Outcome     *dispute.Outcome
+	Channels    []dispute.Channel // in order of name
 }
+
+// Map is the case's positions drawn in [MapWidth] by [MapHeight]; nil without any.
+func (p AgentClaim) Map() *dispute.Sketch {
+	m, ok := p.Sketch(MapWidth, MapHeight)
+	if !ok {
+		return nil
+	}
+	return &m
+}
+
+// The size of a drawn map, in its own unit.
+const (
+	MapWidth  = 170
+	MapHeight = 96
+)
 
 func (AgentClaim) template() string  { return "agent_claim.html" }
 func (p AgentClaim) heading() string { return "Claim " + p.Claim.ClaimID }

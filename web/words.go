@@ -24,8 +24,24 @@ var words = template.FuncMap{
 	"distance": distance, "houseNumber": houseNumber, "extras": extras,
 	"moment": newMoment, "clock": newClock, "window": newWindow, "due": dueWords, "day": newDay,
 	"path": link, "query": url.QueryEscape, "short": func(id string) string { return id[:min(12, len(id))] }, "unit": unitWords, "place": place,
-	"seq":  func(v ...any) []any { return v },
-	"pair": func(a, b any) map[string]any { return map[string]any{"A": a, "B": b} },
+	"sum": func(a, b float64) float64 { return a + b }, "metres": metres,
+	"waypoints": func(way []dispute.XY) string {
+		var out []string
+		for _, p := range way {
+			out = append(out, fmt.Sprintf("%.2f,%.2f", p.X, p.Y))
+		}
+		return strings.Join(out, " ")
+	},
+	"scaled":    func(s dispute.Sketch) float64 { return s.ScaleM * s.PerMetre },
+	"decision":  decisionWords,
+	"decisions": func() []dispute.Decision { return dispute.Decisions },
+	"seq":       func(v ...any) []any { return v },
+	"pair":      func(a, b any) map[string]any { return map[string]any{"A": a, "B": b} },
+}
+
+func decisionWords(d dispute.Decision) string {
+	return map[dispute.Decision]string{dispute.Upheld: "Upheld: the customer was refunded", dispute.Overturned: "Overturned: the delivery was taken as made",
+		dispute.Withdrawn: "Withdrawn by the customer"}[d]
 }
 
 func verdictWords(v audit.Verdict) string {
@@ -307,4 +323,12 @@ func link(prefix string, rest ...string) string {
 		prefix += "/" + url.PathEscape(r)
 	}
 	return prefix
+}
+
+// metres is a distance in metres or, from one on, kilometres.
+func metres(m float64) string {
+	if m >= 1000 {
+		return strings.TrimSuffix(fmt.Sprintf("%.1f", m/1000), ".0") + "\u00a0km"
+	}
+	return fmt.Sprintf("%.0f\u00a0m", m)
 }

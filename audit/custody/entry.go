@@ -22,46 +22,52 @@ var Genesis = strings.Repeat("0", hex.EncodedLen(sha256.Size))
 type Action string
 
 const (
-	PhotoUploaded   Action = "photo.uploaded"
-	PhotoViewed     Action = "photo.viewed"   // a preview
-	PhotoExported   Action = "photo.exported" // the original bytes
-	DeliveryChanged Action = "delivery.changed"
-	EventAdded      Action = "event.added"
-	ClaimChanged    Action = "claim.changed"
-	ClaimViewed     Action = "claim.viewed" // with the evidence on it
-	PacketIssued    Action = "packet.issued"
-	PacketExported  Action = "packet.exported"
-	TokenCreated    Action = "token.created"
-	TokenRevoked    Action = "token.revoked"
-	WebhookAdded    Action = "webhook.added"
-	WebhookRemoved  Action = "webhook.removed"
-	SessionStarted  Action = "session.started"
-	ChecklistKept   Action = "checklist.kept"
-	ReauditStarted  Action = "reaudit.started"
-	ReauditAdvanced Action = "reaudit.advanced" // reports were appended
-	ReauditFinished Action = "reaudit.finished"
-	AddressLocated  Action = "address.located" // geocoded; reports were appended
+	PhotoUploaded      Action = "photo.uploaded"
+	PhotoViewed        Action = "photo.viewed"   // a preview
+	PhotoExported      Action = "photo.exported" // the original bytes
+	DeliveryChanged    Action = "delivery.changed"
+	EventAdded         Action = "event.added"
+	TrackAdded         Action = "track.added"
+	AttachmentAdded    Action = "attachment.added"
+	AttachmentExported Action = "attachment.exported"
+	ClaimChanged       Action = "claim.changed"
+	ClaimDecided       Action = "claim.decided"
+	ClaimViewed        Action = "claim.viewed" // with the evidence on it
+	PacketIssued       Action = "packet.issued"
+	PacketExported     Action = "packet.exported"
+	TokenCreated       Action = "token.created"
+	TokenRevoked       Action = "token.revoked"
+	WebhookAdded       Action = "webhook.added"
+	WebhookRemoved     Action = "webhook.removed"
+	SessionStarted     Action = "session.started"
+	ChecklistKept      Action = "checklist.kept"
+	ReauditStarted     Action = "reaudit.started"
+	ReauditAdvanced    Action = "reaudit.advanced" // reports were appended
+	ReauditFinished    Action = "reaudit.finished"
+	AddressLocated     Action = "address.located" // geocoded; reports were appended
 )
 
 // Kind is the kind of thing that something was done to.
 type Kind string
 
 const (
-	Photo     Kind = "photo"
-	Delivery  Kind = "delivery"
-	Event     Kind = "event"
-	Claim     Kind = "claim"
-	Packet    Kind = "packet"
-	Token     Kind = "token"
-	Person    Kind = "person"  // ISSUER|SUBJECT, whom an OpenID provider vouches for
-	Webhook   Kind = "webhook" // an endpoint
-	Checklist Kind = "checklist"
-	Reaudit   Kind = "reaudit"
-	Address   Kind = "address" // the SHA-256 of its key
+	Photo      Kind = "photo"
+	Delivery   Kind = "delivery"
+	Event      Kind = "event"
+	Track      Kind = "track" // a driver's id
+	Attachment Kind = "attachment"
+	Claim      Kind = "claim"
+	Packet     Kind = "packet"
+	Token      Kind = "token"
+	Person     Kind = "person"  // ISSUER|SUBJECT, whom an OpenID provider vouches for
+	Webhook    Kind = "webhook" // an endpoint
+	Checklist  Kind = "checklist"
+	Reaudit    Kind = "reaudit"
+	Address    Kind = "address" // the SHA-256 of its key
 )
 
 // Kinds are all kinds.
-var Kinds = []Kind{Photo, Delivery, Event, Claim, Packet, Token, Person, Webhook, Checklist, Reaudit, Address}
+var Kinds = []Kind{Photo, Delivery, Event, Track, Attachment, Claim, Packet, Token, Person, Webhook, Checklist, Reaudit, Address}
 
 // Subject is the thing that something was done to.
 type Subject struct {

@@ -22,6 +22,8 @@ type Claim struct {
 type ClaimFilter struct {
 	TrackingID string
 	DueBefore  time.Time // leaves out those without a time
+	Open       bool      // leaves out those that are decided
+	Search     string    // a claim id, a tracking id, or how an address begins
 }
 
 // Validate checks the claim as a row of an import. The error is an [audit.Error] with
@@ -41,25 +43,35 @@ func (c Claim) Validate() error {
 	return nil
 }
 
-// Event is anything else that happened on a delivery: a scan, a contact attempt, a
-// password attempt, a note, a location fix.
-type Event struct {
-	EventID    string    `json:"event_id"`
-	TrackingID string    `json:"tracking_id"`
-	Kind       string    `json:"kind"` // scan, contact, password, note, location, ...
-	At         time.Time `json:"at"`
-	Source     string    `json:"source,omitempty"` // who says so: driver, carrier, phone, ...
-	Detail     string    `json:"detail,omitempty"`
-	Latitude   *float64  `json:"latitude,omitempty"`
-	Longitude  *float64  `json:"longitude,omitempty"`
-	RecordedAt time.Time `json:"recorded_at"`
-}
-
 // Evidence is all that is on record about one delivery.
 type Evidence struct {
 	Delivery audit.Delivery       `json:"delivery"`
 	Photos   []audit.JudgedUpload `json:"photos"` // oldest first
 	Events   []Event              `json:"events"` // oldest first
+	History  History              `json:"history"`
+	Track    []TrackPoint         `json:"track,omitempty"`       // the driver's, around the delivery, oldest first
+	Attached []Attachment         `json:"attachments,omitempty"` // oldest first
+}
+
+// History is what is on record around a delivery.
+type History struct {
+	// NearScans are scans by the same driver at other stops within [NearScanWithin].
+	NearScans []NearScan `json:"near_scans,omitempty"`
+	// StopClaims counts the claims on the other of the stop's last [StopHistory] packages.
+	StopClaims   int `json:"stop_claims"`
+	StopPackages int `json:"stop_packages"` // the other ones, at most [StopHistory]
+}
+
+// Bounds of a [History].
+const (
+	NearScanWithin = time.Minute
+	StopHistory    = 200
+)
+
+// NearScan is a package that was scanned elsewhere at almost the same time.
+type NearScan struct {
+	TrackingID string    `json:"tracking_id"`
+	At         time.Time `json:"at"`
 }
 
 // FrozenPacket is a packet as the records keep it: its JSON, never changed once issued.

@@ -29,10 +29,16 @@ type Packet struct {
 	Delivery         audit.Delivery `json:"delivery"`
 	DeliveryOnRecord bool           `json:"delivery_on_record"`
 	Recommendation   Recommendation `json:"recommendation"`
-	Timeline         []Line         `json:"timeline"`      // oldest first
-	Undated          []Line         `json:"undated"`       // what is on record without a time
-	NotOnRecord      []string       `json:"not_on_record"` // what a reader would look for in vain
-	Photos           []Photo        `json:"photos"`        // oldest first
+	Timeline         []Line         `json:"timeline"`              // oldest first
+	Undated          []Line         `json:"undated"`               // what is on record without a time
+	NotOnRecord      []string       `json:"not_on_record"`         // what a reader would look for in vain
+	Events           []Event        `json:"events,omitempty"`      // oldest first
+	Contact          *Contact       `json:"contact,omitempty"`     // absent where the customer was not contacted
+	Track            []TrackPoint   `json:"track,omitempty"`       // the driver's, around the delivery, oldest first
+	Attached         []Attachment   `json:"attachments,omitempty"` // oldest first
+	Places           []Place        `json:"places,omitempty"`
+	Photos           []Photo        `json:"photos"` // oldest first
+	Fields           Fields         `json:"fields"` // for a card processor's form
 	Driver           *DriverRecord  `json:"driver_record,omitempty"`
 	Integrity        Integrity      `json:"integrity"`
 }
@@ -125,7 +131,8 @@ type original struct {
 }
 
 // assemble builds a packet. It is pure.
-func assemble(id string, at time.Time, c Claim, ev Evidence, rules *Rules, originals map[string]original) Packet {
+func assemble(id string, at time.Time, file CaseFile, rules *Rules, originals map[string]original) Packet {
+	c, ev := file.Claim, file.Evidence
 	states := make(map[string]OriginalState, len(originals))
 	for photoID, o := range originals {
 		states[photoID] = o.state
@@ -133,12 +140,27 @@ func assemble(id string, at time.Time, c Claim, ev Evidence, rules *Rules, origi
 	p := Packet{
 		Format: PacketFormat, PacketID: id, ClaimID: c.ClaimID, IssuedAt: at.UTC(),
 		Claim: c.inUTC(), Delivery: inUTC(ev.Delivery), DeliveryOnRecord: ev.OnRecord(),
-		Recommendation: recommend(c, ev, rules, states),
-		Photos:         []Photo{},
-		Integrity:      Integrity{Originals: []Original{}, Checklists: []string{}, Measurements: []string{}, Rules: rules.Version},
+		Recommendation: recommend(c, ev, file.Driver, rules, states),
+		Photos:         []Photo{}, Driver: file.Driver, Track: ev.Track,
+		Integrity: Integrity{Originals: []Original{}, Checklists: []string{}, Measurements: []string{}, Rules: rules.Version},
 	}
 	p.Timeline, p.Undated = timeline(c, ev)
 	p.NotOnRecord = notOnRecord(c, ev)
+	p.Places = places(ev)
+	for _, e := range ev.Events {
+		e.At, e.RecordedAt = e.At.UTC(), e.RecordedAt.UTC()
+		p.Events = append(p.Events, e)
+	}
+	for i, a := range ev.Attached {
+		if a.Original = originals[a.SHA256].state; a.Original == Intact {
+			a.File = fmt.Sprintf("%s%02d-%s%s", attachmentsDir, i+1, first12(a.SHA256), a.Ext())
+		}
+		p.Attached = append(p.Attached, a)
+	}
+	if tried, ok := contact(ev, rules); ok {
+		p.Contact = &tried
+	}
+	p.Fields = fields(p)
 	files := map[string]string{} // by photo id: a photo that shows two roles is in the ZIP once
 	for i, u := range ev.Photos {
 		o := originals[u.Upload.PhotoID]

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,7 +19,7 @@ var pageText string
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"stamp": func(t time.Time) string { return stamp(t) },
 	"first": first12,
-	"value": findingValue,
+	"value": FindingWords,
 	"shown": func(p Photo) bool {
 		return p.File != "" && (p.MediaType == "image/jpeg" || p.MediaType == "image/png" || p.MediaType == "image/webp")
 	},
@@ -33,13 +35,13 @@ func WriteHTML(w io.Writer, p Packet) error {
 	return nil
 }
 
-// findingValue is what a finding says, in words.
-func findingValue(f audit.Finding) string {
+// FindingWords is what a finding says, in words.
+func FindingWords(f audit.Finding) string {
 	var out []string
 	if f.Value != nil {
-		s := fmt.Sprint(f.Value)
+		s := shortened(f.Value)
 		if f.Limit != nil {
-			s += fmt.Sprintf(" (limit %v)", f.Limit)
+			s += " (limit " + shortened(f.Limit) + ")"
 		}
 		out = append(out, strings.TrimSpace(s+" "+f.Unit))
 	}
@@ -54,4 +56,12 @@ func findingValue(f audit.Finding) string {
 		out = append(out, why)
 	}
 	return strings.Join(out, "; ")
+}
+
+// shortened is a value with at most three decimals; packet.json has all of them.
+func shortened(v any) string {
+	if f, ok := v.(float64); ok {
+		return strconv.FormatFloat(math.Round(f*1000)/1000, 'f', -1, 64)
+	}
+	return fmt.Sprint(v)
 }

@@ -1,6 +1,7 @@
 package dispute
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -33,13 +34,14 @@ type Recommendation struct {
 
 // Recommend weighs what is on record about a delivery against a claim. It is pure.
 // What is unknown is never a strength: it stands among the weaknesses, in words.
-func Recommend(c Claim, ev Evidence, rules *Rules) Recommendation {
-	return recommend(c, ev, rules, nil)
+// driver is the driver's record, nil where there is none.
+func Recommend(c Claim, ev Evidence, driver *DriverRecord, rules *Rules) Recommendation {
+	return recommend(c, ev, driver, rules, nil)
 }
 
 // recommend is Recommend with what is known of the photos' originals, by photo id.
-func recommend(c Claim, ev Evidence, rules *Rules, originals map[string]OriginalState) Recommendation {
-	w := &weighing{rules: rules, claim: c, ev: ev, originals: originals, reasons: []Point{}, weaknesses: []Point{}}
+func recommend(c Claim, ev Evidence, driver *DriverRecord, rules *Rules, originals map[string]OriginalState) Recommendation {
+	w := &weighing{rules: rules, claim: c, ev: ev, driver: driver, originals: originals, reasons: []Point{}, weaknesses: []Point{}}
 	if !ev.OnRecord() {
 		w.speaksAgainst("delivery.unknown", "the delivery is not on record", fmt.Sprintf("no delivery %s is on record", c.TrackingID), sourceDelivery)
 	} else {
@@ -47,6 +49,9 @@ func recommend(c Claim, ev Evidence, rules *Rules, originals map[string]Original
 		w.photos()
 		w.proofs()
 		w.scan()
+		w.track()
+		w.contacted()
+		w.history()
 	}
 	w.claimed()
 	return w.decide()
@@ -60,6 +65,9 @@ const (
 	sourcePhone    = "driver's phone"
 	sourceServer   = "receiving server's clock"
 	sourceDriver   = "driver's note"
+	sourceTrack    = "driver's track"
+	sourceEvents   = "contact events"
+	sourceRecords  = "delivery and claim records"
 )
 
 func sourcePhoto(photoID string) string { return "photo " + first12(photoID) }
@@ -78,6 +86,7 @@ type weighing struct {
 	rules      *Rules
 	claim      Claim
 	ev         Evidence
+	driver     *DriverRecord
 	originals  map[string]OriginalState
 	reasons    []Point
 	weaknesses []Point
@@ -171,6 +180,62 @@ func (w *weighing) scan() {
 		if e.Kind == "arrival" && e.At.After(*d.ScannedAt) {
 			w.speaksAgainst("scan.before_arrival", "scanned before arrival", fmt.Sprintf("scanned at %s, before the arrival at %s", stamp(*d.ScannedAt), stamp(e.At)), sourceEvent(e))
 			return
+		}
+	}
+}
+
+// track holds the driver's way against the stop at the time of the delivery.
+func (w *weighing) track() {
+	place, ok := trackPlace(w.ev)
+	if !ok || place.AwayM == nil {
+		return
+	}
+	limit := w.rules.ScanWithinM
+	if r := w.ev.Delivery.RadiusM; r != nil {
+		limit = max(limit, *r)
+	}
+	text := fmt.Sprintf("%s, %s m from the stop (limit %s m)", place.What, metres(*place.AwayM), metres(limit))
+	if *place.AwayM <= limit {
+		w.speaksFor("track.near", "tracked to "+metres(*place.AwayM)+" m", text, place.Source)
+	} else {
+		w.speaksAgainst("track.far", "tracked "+metres(*place.AwayM)+" m away", text, place.Source)
+	}
+}
+
+func (w *weighing) contacted() {
+	c, tried := contact(w.ev, w.rules)
+	switch {
+	case !tried:
+	case c.Kept:
+		w.speaksFor("contact.kept", "", "contact was tried as the guide asks: "+c.Words, sourceEvents)
+	default:
+		w.speaksAgainst("contact.short", "", "contact was not tried as the guide asks: "+c.Words, sourceEvents)
+	}
+}
+
+// history weighs what is on record around the delivery.
+func (w *weighing) history() {
+	var near []string
+	for _, n := range w.ev.History.NearScans {
+		if d := n.At.Sub(*cmp.Or(w.ev.Delivery.ScannedAt, &n.At)); d.Abs().Seconds() <= w.rules.SimultaneousS {
+			near = append(near, n.TrackingID)
+		}
+	}
+	if len(near) > 0 {
+		w.speaksAgainst("scan.simultaneous", "scanned with packages of other stops",
+			fmt.Sprintf("scanned within %g s of %s for other stops: %s", w.rules.SimultaneousS, plural(len(near), "package"), strings.Join(near[:min(len(near), 5)], ", ")), sourceScan)
+	}
+	if h := w.ev.History; h.StopClaims >= w.rules.StopClaims {
+		w.speaksFor("stop.claims", plural(h.StopClaims, "other claim")+" at this address",
+			fmt.Sprintf("%s on the stop's other %d packages", plural(h.StopClaims, "claim"), h.StopPackages), sourceRecords)
+	}
+	if d := w.driver; d != nil && d.Packages >= w.rules.DriverPackages {
+		per := float64(d.NotReceived) / float64(d.Packages)
+		text := fmt.Sprintf("%d of the driver's last %d packages claimed as not received (limit 1 in %g)", d.NotReceived, d.Packages, 1/w.rules.DriverShare)
+		if per <= w.rules.DriverShare {
+			w.speaksFor("driver.reliable", "", text, sourceRecords)
+		} else {
+			w.speaksAgainst("driver.claims", "driver has other claims", text, sourceRecords)
 		}
 	}
 }

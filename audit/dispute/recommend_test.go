@@ -75,7 +75,7 @@ func TestRecommend(t *testing.T) {
 		{"unknown delivery", scene{claim: claim(), evidence: Evidence{Delivery: audit.Delivery{TrackingID: "TBA-1", Proofs: audit.Proofs{}}}}, ReviewClaim, "delivery.unknown", "photo.none"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := Recommend(c.s.claim, c.s.evidence, Rules2026())
+			got := Recommend(c.s.claim, c.s.evidence, nil, Rules2026())
 			have := append(rulesOf(got.Reasons), rulesOf(got.Weaknesses)...)
 			if got.Recommendation != c.want || !slices.Contains(have, c.rule) || slices.Contains(have, c.without) {
 				t.Errorf("got %q (%d), want %s with %s without %s\nreasons %v\nweaknesses %v",
@@ -109,8 +109,8 @@ func TestUnknownIsNoStrength(t *testing.T) {
 		return sceneOf(delivery(), nil, shoot(1, verdict, findings...))
 	}
 	none := sceneOf(delivery(), nil, shoot(1, audit.Accept))
-	got := Recommend(claim(), unknown(audit.Accept).evidence, Rules2026())
-	want := Recommend(claim(), none.evidence, Rules2026())
+	got := Recommend(claim(), unknown(audit.Accept).evidence, nil, Rules2026())
+	want := Recommend(claim(), none.evidence, nil, Rules2026())
 	if got.Strength > want.Strength || len(got.Reasons) > len(want.Reasons) {
 		t.Errorf("unknown findings: strength %d with %v, no findings: %d with %v", got.Strength, rulesOf(got.Reasons), want.Strength, rulesOf(want.Reasons))
 	}
@@ -126,7 +126,7 @@ func TestEachKindOfEvidenceCountsOnce(t *testing.T) {
 	near := located(audit.Pass, 12, 50, "exif")
 	one := sceneOf(delivery(), nil, shoot(1, audit.Accept, near))
 	three := sceneOf(delivery(), nil, shoot(1, audit.Accept, near), shoot(2, audit.Accept, near), shoot(3, audit.Accept, near))
-	a, b := Recommend(claim(), one.evidence, Rules2026()), Recommend(claim(), three.evidence, Rules2026())
+	a, b := Recommend(claim(), one.evidence, nil, Rules2026()), Recommend(claim(), three.evidence, nil, Rules2026())
 	if a.Strength != b.Strength {
 		t.Errorf("one photo weighs %d, three equal ones %d", a.Strength, b.Strength)
 	}
@@ -149,7 +149,7 @@ func TestReadsTheChecklistsReports(t *testing.T) {
 		}
 	}
 	p.Report = report
-	got := Recommend(claim(), sceneOf(d, nil, p).evidence, Rules2026())
+	got := Recommend(claim(), sceneOf(d, nil, p).evidence, nil, Rules2026())
 	i := slices.Index(rulesOf(got.Reasons), "location.exif")
 	if i < 0 || !strings.Contains(got.Reasons[i].Text, "12 m from the stop") || got.Reasons[i].Source != "photo "+p.Upload.PhotoID[:12]+" EXIF" {
 		t.Errorf("reasons %+v, want the photo's 12 m by EXIF", got.Reasons)

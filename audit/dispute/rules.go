@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"gopkg.in/yaml.v3"
@@ -34,16 +35,22 @@ func Rules2026() *Rules {
 // Rules say what a recommendation is made of: what each piece of evidence weighs, and
 // the limits that it is held against. They are data, with a version.
 type Rules struct {
-	Version       string                     `yaml:"version"`
-	DisputeFrom   int                        `yaml:"dispute_from"`    // sum of weights
-	ReviewFrom    int                        `yaml:"review_from"`     // sum of weights
-	ScanWithinM   float64                    `yaml:"scan_within_m"`   // metres from the stop
-	ClaimLateDays float64                    `yaml:"claim_late_days"` // days after the delivery
-	Proofs        map[audit.Proof]ProofKinds `yaml:"proofs"`
-	AcceptedWords []string                   `yaml:"accepted_words"` // lower case
-	RefusedWords  []string                   `yaml:"refused_words"`  // lower case
-	Reasons       map[string]Rule            `yaml:"reasons"`
-	Weaknesses    map[string]Rule            `yaml:"weaknesses"`
+	Version        string                     `yaml:"version"`
+	DisputeFrom    int                        `yaml:"dispute_from"`    // sum of weights
+	ReviewFrom     int                        `yaml:"review_from"`     // sum of weights
+	ScanWithinM    float64                    `yaml:"scan_within_m"`   // metres from the stop
+	ClaimLateDays  float64                    `yaml:"claim_late_days"` // days after the delivery
+	SimultaneousS  float64                    `yaml:"simultaneous_s"`  // seconds between scans at different stops
+	StopClaims     int                        `yaml:"stop_claims"`     // other claims at the stop that count
+	DriverPackages int                        `yaml:"driver_packages"` // that a driver's record needs to count
+	DriverShare    float64                    `yaml:"driver_share"`    // of packages claimed, 0..1
+	ContactPauseS  float64                    `yaml:"contact_pause_s"` // seconds from the text to the call
+	ContactAllS    float64                    `yaml:"contact_all_s"`   // seconds of contact attempts in all
+	Proofs         map[audit.Proof]ProofKinds `yaml:"proofs"`
+	AcceptedWords  []string                   `yaml:"accepted_words"` // lower case
+	RefusedWords   []string                   `yaml:"refused_words"`  // lower case
+	Reasons        map[string]Rule            `yaml:"reasons"`
+	Weaknesses     map[string]Rule            `yaml:"weaknesses"`
 }
 
 // ProofKinds are the kinds of [Event] that tell of a proof in person.
@@ -80,9 +87,10 @@ var attendedProofs = []audit.Proof{audit.ProofOneTimePassword, audit.ProofSignat
 // of rules weighs every one of them.
 var (
 	reasonRules = []string{"delivery.delivered", "scan.near", "photo.accept", "location.exif", "location.phone", "location.geocoded",
-		"house_number.match", "time.agrees", "proof.one_time_password", "proof.signature", "proof.id_check", "claim.late"}
+		"house_number.match", "time.agrees", "proof.one_time_password", "proof.signature", "proof.id_check", "claim.late",
+		"track.near", "contact.kept", "stop.claims", "driver.reliable"}
 	weaknessRules = []string{"delivery.unknown", "delivery.not_delivered", "delivery.outcome_unknown", "scan.far",
-		"scan.unknown", "scan.before_arrival", "photo.none", "photo.not_owed", "photo.retake", "photo.superseded",
+		"scan.unknown", "scan.before_arrival", "scan.simultaneous", "track.far", "contact.short", "driver.claims", "photo.none", "photo.not_owed", "photo.retake", "photo.superseded",
 		"photo.review", "photo.reused", "photo.incomplete", "original.missing", "original.corrupted", "location.doubtful",
 		"location.far", "location.unknown", "house_number.differs", "house_number.unknown", "time.doubtful", "time.apart",
 		"time.unknown", "proof.missing", "proof.failed", "claim.early", "claim.time_unknown"}
@@ -123,6 +131,17 @@ func (r *Rules) faults() []string {
 	}
 	if !(r.ClaimLateDays >= 1 && r.ClaimLateDays <= 3650) {
 		fault("claim_late_days is %g, not within 1..3650", r.ClaimLateDays)
+	}
+	if !(r.SimultaneousS >= 0 && r.SimultaneousS <= NearScanWithin.Seconds()) {
+		fault("simultaneous_s is %g, not within 0..%g", r.SimultaneousS, NearScanWithin.Seconds())
+	}
+	if r.StopClaims < 1 || r.DriverPackages < 1 || !(r.DriverShare > 0 && r.DriverShare <= 1) {
+		fault("stop_claims and driver_packages are at least 1, driver_share is within 0..1")
+	}
+	for name, v := range map[string]float64{"contact_pause_s": r.ContactPauseS, "contact_all_s": r.ContactAllS} {
+		if !(v >= 0 && v <= 3600) {
+			fault("%s is %g, not within 0..3600", name, v)
+		}
 	}
 	for _, p := range attendedProofs {
 		if len(r.Proofs[p].Attempts)+len(r.Proofs[p].Done) == 0 {
@@ -167,6 +186,14 @@ func (r *Rules) check(part string, have map[string]Rule, known []string, fault f
 			}
 		}
 	}
+}
+
+func (r *Rules) contactPause() time.Duration {
+	return time.Duration(r.ContactPauseS * float64(time.Second))
+}
+
+func (r *Rules) contactInAll() time.Duration {
+	return time.Duration(r.ContactAllS * float64(time.Second))
 }
 
 // wordsOf are a text's words in lower case, without punctuation and digits.

@@ -40,9 +40,8 @@ type Config struct {
 	// DriverRecord looks up the driver's record for the packet. Without it, or where it
 	// answers nil, the packet has none.
 	DriverRecord func(ctx context.Context, driverID string, at time.Time) (*DriverRecord, error)
-	// PDF renders a packet; the ZIP then holds packet.pdf. For the same packet it writes
-	// the same bytes.
-	PDF func(ctx context.Context, p Packet, w io.Writer) error
+	Document     Document  // renders packets; without it ZIPs have no packet.pdf
+	Channels     *Channels // [Channels2026] where nil
 }
 
 // Service answers claims.
@@ -53,6 +52,9 @@ func NewService(c Config) *Service {
 	if c.Rules == nil {
 		c.Rules = Rules2026()
 	}
+	if c.Channels == nil {
+		c.Channels = Channels2026()
+	}
 	return &Service{Config: c}
 }
 
@@ -60,11 +62,18 @@ func NewService(c Config) *Service {
 type CaseFile struct {
 	Claim          Claim          `json:"claim"`
 	Evidence       Evidence       `json:"evidence"`
+	Driver         *DriverRecord  `json:"driver_record,omitempty"`
 	Recommendation Recommendation `json:"recommendation"`
 }
 
 // Timeline lists what happened, oldest first, and what is on record without a time.
 func (f CaseFile) Timeline() (dated, undated []Line) { return timeline(f.Claim, f.Evidence) }
+
+// Sketch draws the positions on record as a map of that width and height; false where
+// there is none.
+func (f CaseFile) Sketch(width, height float64) (Sketch, bool) {
+	return NewSketch(places(f.Evidence), points(f.Evidence.Track), width, height)
+}
 
 // NotOnRecord names what a reader of the claim would look for in vain.
 func (f CaseFile) NotOnRecord() []string { return notOnRecord(f.Claim, f.Evidence) }
@@ -84,7 +93,11 @@ func (s *Service) Case(ctx context.Context, claimID string) (CaseFile, error) {
 	if err != nil {
 		return CaseFile{}, err
 	}
-	return CaseFile{Claim: c, Evidence: ev, Recommendation: Recommend(c, ev, s.Rules)}, nil
+	driver, err := s.Driver(ctx, ev.Delivery, s.Now().UTC().Truncate(time.Microsecond)) // as the records keep times
+	if err != nil {
+		return CaseFile{}, err
+	}
+	return CaseFile{Claim: c, Evidence: ev, Driver: driver, Recommendation: Recommend(c, ev, driver, s.Rules)}, nil
 }
 
 // Issue freezes a claim's evidence into a new packet and keeps it. Each photo's
@@ -112,10 +125,14 @@ func (s *Service) Issue(ctx context.Context, claimID string) (Packet, error) {
 		}
 		originals[p.Upload.PhotoID] = o
 	}
-	packet := assemble(s.NewID(), at, file.Claim, file.Evidence, s.Rules, originals)
-	if packet.Driver, err = s.Driver(ctx, file.Evidence.Delivery, at); err != nil {
-		return Packet{}, err
+	for _, a := range file.Evidence.Attached {
+		o, err := s.readObject(ctx, AttachmentKey(a.SHA256), a.SHA256, io.Discard)
+		if err != nil {
+			return Packet{}, err
+		}
+		originals[a.SHA256] = o
 	}
+	packet := assemble(s.NewID(), at, file, s.Rules, originals)
 	head, err := s.Records.CustodyHead(ctx)
 	if err != nil {
 		return Packet{}, err
@@ -148,7 +165,12 @@ func (s *Service) readOriginal(ctx context.Context, photoID string, w io.Writer)
 	if len(photoID) != hex.EncodedLen(sha256.Size) {
 		return original{state: Missing}, nil
 	}
-	r, _, err := s.Objects.Open(ctx, audit.ObjectKey(photoID))
+	return s.readObject(ctx, audit.ObjectKey(photoID), photoID, w)
+}
+
+// readObject is readOriginal for an object of any key, under its digest.
+func (s *Service) readObject(ctx context.Context, key, digestHex string, w io.Writer) (original, error) {
+	r, _, err := s.Objects.Open(ctx, key)
 	switch audit.ErrorCode(err) {
 	case "":
 	case audit.CodeNotFound:
@@ -165,10 +187,10 @@ func (s *Service) readOriginal(ctx context.Context, photoID string, w io.Writer)
 	switch {
 	case out.err != nil:
 		return original{}, out.err
-	case audit.ErrorCode(err) == audit.CodeCorrupted || err == nil && o.sha256 != photoID:
+	case audit.ErrorCode(err) == audit.CodeCorrupted || err == nil && o.sha256 != digestHex:
 		o.state = Corrupted
 	case err != nil:
-		return original{}, audit.Errorf(audit.CodeUnavailable, "The photo %s cannot be read now", first12(photoID), err)
+		return original{}, audit.Errorf(audit.CodeUnavailable, "The original %s cannot be read now", first12(digestHex), err)
 	}
 	return o, nil
 }

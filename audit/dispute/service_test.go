@@ -167,16 +167,30 @@ func TestCase(t *testing.T) {
 	}
 }
 
+// plain is a document whose size shrinks with its look: 3, 2 and 1 megabytes.
+type plain struct{ padding int }
+
+func (plain) Looks() int { return 3 }
+
+func (d plain) Write(_ context.Context, p Packet, look int, w io.Writer) (int, error) {
+	_, err := fmt.Fprintf(w, "%%PDF-1.7 %s%s", strings.Repeat(" ", d.padding*(3-look)), p.PacketID)
+	return 4, err
+}
+
+func (plain) Photo(_ context.Context, p Photo, maxBytes int64) ([]byte, error) {
+	if maxBytes < 100 {
+		return nil, audit.Errorf(audit.CodeTooLarge, "too large")
+	}
+	return []byte("JPEG of " + p.PhotoID), nil
+}
+
 func TestDriverRecordAndPDF(t *testing.T) {
 	s := strong()
 	service := s.serve(t, newSigner(t))
 	service.DriverRecord = func(_ context.Context, id string, at time.Time) (*DriverRecord, error) {
 		return &DriverRecord{DriverID: id, Packages: 500, NotReceived: 1, From: at.AddDate(0, -1, 0), To: at}, nil
 	}
-	service.PDF = func(_ context.Context, p Packet, w io.Writer) error {
-		_, err := fmt.Fprintf(w, "%%PDF-1.7 %s", p.PacketID)
-		return err
-	}
+	service.Document = plain{}
 	p, err := service.Issue(t.Context(), s.claim.ClaimID)
 	if err != nil {
 		t.Fatal(err)
@@ -278,6 +292,6 @@ func BenchmarkRecommend(b *testing.B) {
 	s, rules := strong(), Rules2026()
 	b.ReportAllocs()
 	for b.Loop() {
-		Recommend(s.claim, s.evidence, rules)
+		Recommend(s.claim, s.evidence, nil, rules)
 	}
 }

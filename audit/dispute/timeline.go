@@ -49,12 +49,9 @@ func timeline(c Claim, ev Evidence) (dated, undated []Line) {
 		add(d.DeliveredAt, what, sourceDelivery)
 	}
 	for _, e := range ev.Events {
-		what := e.Kind
-		if e.Detail != "" {
-			what += ": " + e.Detail
-		}
-		if e.Latitude != nil && e.Longitude != nil {
-			what += " " + position(geo.Point{Latitude: *e.Latitude, Longitude: *e.Longitude}, d)
+		what := e.words()
+		if at, ok := e.point(); ok {
+			what += " " + position(at, d)
 		}
 		add(&e.At, what, sourceEvent(e))
 	}
@@ -71,6 +68,12 @@ func timeline(c Claim, ev Evidence) (dated, undated []Line) {
 		if !p.Report.JudgedAt.IsZero() {
 			add(&p.Report.JudgedAt, fmt.Sprintf("photo %s judged: %s, score %d of 100", first12(u.PhotoID), p.Report.Verdict, p.Report.Score), "checklist "+p.Report.Checklist)
 		}
+	}
+	for _, a := range ev.Attached {
+		add(&a.At, fmt.Sprintf("%s (attachment %s)", a.What, first12(a.SHA256)), "added by "+a.AddedBy+" at "+stamp(a.AddedAt))
+	}
+	if p, ok := trackPlace(ev); ok {
+		add(&p.At, p.What+" "+position(p.Point, d), p.Source)
 	}
 	if d.Note != "" {
 		add(nil, d.Note, sourceDriver)

@@ -30,7 +30,7 @@ const (
 // wholeZIP is the part of a problem that no single file has.
 const wholeZIP = "ZIP"
 
-var allowedName = regexp.MustCompile(`^(?:packet\.json|index\.html|packet\.pdf|manifest\.json|manifest\.json\.minisig|originals/[0-9]{2,3}-[a-z_]+-[0-9a-f]{12}\.[a-z]{3,4})$`)
+var allowedName = regexp.MustCompile(`^(?:packet\.json|index\.html|packet\.pdf|manifest\.json|manifest\.json\.minisig|originals/[0-9]{2,3}-[a-z_]+-[0-9a-f]{12}\.[a-z]{3,4}|attachments/[0-9]{2}-[0-9a-f]{12}\.[a-z]{3,4})$`)
 
 // Verify checks a packet's ZIP of size bytes: that it has the one form in which packets
 // are written, that every file is there and matches the manifest, that packet.json
@@ -275,7 +275,7 @@ func (v *verifier) listed(m Manifest) {
 	}
 }
 
-// photos holds packet.json against the manifest's originals.
+// photos holds packet.json against the manifest's originals and attachments.
 func (v *verifier) photos(m Manifest, p Packet) {
 	if p.Format == "" {
 		return // said before
@@ -292,18 +292,24 @@ func (v *verifier) photos(m Manifest, p Packet) {
 	}
 	delete(listed, pdfName)
 	known := map[string]string{}
-	for _, photo := range p.Photos {
-		if photo.File == "" {
-			continue
+	hold := func(file, digest string) {
+		if file == "" {
+			return
 		}
-		if f, ok := listed[photo.File]; ok {
-			known[photo.File] = photo.PhotoID
-			if f.SHA256 != photo.PhotoID {
-				v.problem(partName(photo.File), "packet.json says photo %q, the manifest SHA-256 %q", photo.PhotoID, f.SHA256)
+		if f, ok := listed[file]; ok {
+			known[file] = digest
+			if f.SHA256 != digest {
+				v.problem(partName(file), "packet.json says %q, the manifest SHA-256 %q", digest, f.SHA256)
 			}
 		} else {
-			v.problem(partName(photo.File), "packet.json names it, the manifest does not")
+			v.problem(partName(file), "packet.json names it, the manifest does not")
 		}
+	}
+	for _, photo := range p.Photos {
+		hold(photo.File, photo.PhotoID)
+	}
+	for _, a := range p.Attached {
+		hold(a.File, a.SHA256)
 	}
 	for _, f := range m.Files {
 		if _, other := listed[f.Name]; other && known[f.Name] == "" {

@@ -25,6 +25,8 @@ const (
 	manifestName  = "manifest.json"
 	signatureName = "manifest.json.minisig"
 	originalsDir  = "originals/"
+
+	attachmentsDir = "attachments/"
 )
 
 // Manifest lists the files of a ZIP but for itself and its signature.
@@ -41,12 +43,12 @@ type File struct {
 	SHA256 string `json:"sha256"`
 }
 
-// part is a file about to be written: its bytes, or the photo whose bytes it holds.
+// part is a file about to be written: its bytes, or the object whose bytes it holds.
 type part struct {
 	entry
-	sha256  string
-	bytes   []byte
-	photoID string
+	sha256 string
+	bytes  []byte
+	key    string // of the object whose bytes it holds; empty where bytes are it
 }
 
 // WriteZIP writes an issued packet with its originals, manifest and, where there is a
@@ -82,7 +84,7 @@ func (s *Service) WriteZIP(ctx context.Context, w io.Writer, packetID string) er
 		if _, err := w.Write(p.localHeader()); err != nil {
 			return fmt.Errorf("write packet %s: %w", packetID, err)
 		}
-		if p.photoID == "" {
+		if p.key == "" {
 			_, err = w.Write(p.bytes)
 		} else {
 			err = s.copyOriginal(ctx, w, p)
@@ -107,27 +109,41 @@ func (s *Service) parts(ctx context.Context, packet Packet, frozen []byte) ([]pa
 		return nil, err
 	}
 	parts = append(parts, partOf(pageName, page.Bytes(), at))
-	if s.PDF != nil {
+	if s.Document != nil {
 		var pdf bytes.Buffer
-		if err := s.PDF(ctx, packet, &pdf); err != nil {
+		if _, err := s.Document.Write(ctx, packet, 0, &pdf); err != nil {
 			return nil, err
 		}
 		parts = append(parts, partOf(pdfName, pdf.Bytes(), at))
 	}
 	seen := map[string]bool{}
-	for _, p := range packet.Photos {
-		if p.File == "" || seen[p.File] {
-			continue
+	add := func(name, key, digest string) error {
+		if name == "" || seen[name] {
+			return nil
 		}
-		seen[p.File] = true
-		o, err := s.readOriginal(ctx, p.PhotoID, io.Discard)
+		seen[name] = true
+		o, err := s.readObject(ctx, key, digest, io.Discard)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if o.state != Intact {
-			return nil, notIntact(o.state, p.PhotoID)
+			return notIntact(o.state, digest)
 		}
-		parts = append(parts, part{entry: entry{name: p.File, crc: o.crc32, size: uint32(o.bytes), time: at}, sha256: o.sha256, photoID: p.PhotoID})
+		parts = append(parts, part{entry: entry{name: name, crc: o.crc32, size: uint32(o.bytes), time: at}, sha256: o.sha256, key: key})
+		return nil
+	}
+	for _, p := range packet.Photos {
+		if len(p.PhotoID) != hex.EncodedLen(sha256.Size) {
+			continue
+		}
+		if err := add(p.File, audit.ObjectKey(p.PhotoID), p.PhotoID); err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range packet.Attached {
+		if err := add(a.File, AttachmentKey(a.SHA256), a.SHA256); err != nil {
+			return nil, err
+		}
 	}
 	m := Manifest{Format: ManifestFormat, PacketID: packet.PacketID}
 	for _, p := range parts {
@@ -152,21 +168,21 @@ func partOf(name string, b []byte, at time.Time) part {
 
 // copyOriginal writes a photo's bytes, checked once more: the object store is not ours.
 func (s *Service) copyOriginal(ctx context.Context, w io.Writer, p part) error {
-	o, err := s.readOriginal(ctx, p.photoID, w)
+	o, err := s.readObject(ctx, p.key, p.sha256, w)
 	if err != nil {
 		return err
 	}
 	if o.state != Intact {
-		return notIntact(o.state, p.photoID)
+		return notIntact(o.state, p.sha256)
 	}
 	return nil
 }
 
 func notIntact(state OriginalState, photoID string) error {
 	if state == Missing {
-		return audit.Errorf(audit.CodeNotFound, "The original of photo %s is missing from the object store", first12(photoID))
+		return audit.Errorf(audit.CodeNotFound, "The original %s is missing from the object store", first12(photoID))
 	}
-	return audit.Errorf(audit.CodeCorrupted, "The original of photo %s no longer matches its SHA-256", first12(photoID))
+	return audit.Errorf(audit.CodeCorrupted, "The original %s no longer matches its SHA-256", first12(photoID))
 }
 
 // trustedComment is what a signature says beside the manifest. It holds nothing of the

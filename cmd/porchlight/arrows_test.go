@@ -18,7 +18,7 @@ var floors = [][]string{
 	{"audit"},
 	{"audit/rows", "audit/custody"},
 	{"audit/dispute", "audit/standing"},
-	{"audit/webhook"},
+	{"audit/webhook", "audit/dispute/pdf"},
 	{"storage"},
 	{"storage/sqldb", "storage/dir", "storage/s3", "storage/storagetest", "storage/weights/onnx"},
 	{"storage/weights/tflite"},

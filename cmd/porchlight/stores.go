@@ -16,6 +16,7 @@ import (
 
 	"porchlight/audit"
 	"porchlight/audit/dispute"
+	"porchlight/audit/dispute/pdf"
 	"porchlight/server"
 	"porchlight/storage/dir"
 	"porchlight/storage/s3"
@@ -96,7 +97,7 @@ func (s *storeSettings) open(ctx context.Context) (*stores, error) {
 		db.Close()
 		return nil, err
 	}
-	st.dispute = dispute.NewService(dispute.Config{Records: db, Objects: objects, NewID: newID, Now: time.Now, Signer: signer})
+	st.dispute = dispute.NewService(dispute.Config{Records: db, Objects: objects, NewID: newID, Now: time.Now, Signer: signer, Document: pdf.Document{Originals: st.audit.Original}})
 	return st, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"porchlight/audit"
@@ -112,10 +113,7 @@ func (db *DB) Claims(ctx context.Context, f dispute.ClaimFilter, after string, l
 	if !f.DueBefore.IsZero() {
 		last = micros(f.DueBefore) - 1
 	}
-	query, args := queryClaims, []any{c.N, c.ID, last}
-	if f.TrackingID != "" {
-		query, args = queryDeliveryClaims, append(args, f.TrackingID)
-	}
+	query, args := claimsQuery(f, c.N, c.ID, last)
 	type row struct {
 		claim dispute.Claim
 		cursor
@@ -129,9 +127,28 @@ func (db *DB) Claims(ctx context.Context, f dispute.ClaimFilter, after string, l
 	}, func(r row) (dispute.Claim, string) { return r.claim, r.String() }, query, args...)
 }
 
-const (
-	queryClaims = `SELECT due_at, claim_id, json FROM claims WHERE (due_at, claim_id) > ($1, $2) AND due_at <= $3
-		ORDER BY due_at, claim_id LIMIT $4`
-	queryDeliveryClaims = `SELECT due_at, claim_id, json FROM claims WHERE (due_at, claim_id) > ($1, $2) AND due_at <= $3 AND tracking_id = $4
-		ORDER BY due_at, claim_id LIMIT $5`
-)
+// claimsQuery is the query of a page, but for its limit.
+func claimsQuery(f dispute.ClaimFilter, due int64, id string, last int64) (query string, args []any) {
+	args = []any{due, id, last}
+	mark := func(v any) string {
+		args = append(args, v)
+		return "$" + strconv.Itoa(len(args))
+	}
+	query = `SELECT due_at, claim_id, json FROM claims WHERE (due_at, claim_id) > ($1, $2) AND due_at <= $3`
+	if f.Open {
+		query += ` AND decision = ''`
+	}
+	if f.TrackingID != "" {
+		query += ` AND tracking_id = ` + mark(f.TrackingID)
+	}
+	if f.Search != "" {
+		word := mark(f.Search)
+		query += ` AND claim_id IN (SELECT claim_id FROM claims WHERE claim_id = ` + word + ` UNION SELECT claim_id FROM claims WHERE tracking_id = ` + word
+		if key := audit.FoldText(f.Search); key != "" { // the first part of a stop's key is its address
+			query += ` UNION SELECT c.claim_id FROM deliveries d JOIN claims c ON c.tracking_id = d.tracking_id
+				WHERE d.stop_key >= ` + mark(key) + ` AND d.stop_key < ` + mark(key+"\U0010ffff")
+		}
+		query += `)`
+	}
+	return query + ` ORDER BY due_at, claim_id LIMIT $` + strconv.Itoa(len(args)+1), args
+}

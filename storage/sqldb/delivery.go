@@ -143,7 +143,7 @@ func (db *DB) PutDeliveries(ctx context.Context, ds []audit.Delivery, at time.Ti
 // deliveryRow is a delivery as its table holds it.
 type deliveryRow struct {
 	trackingID, driverID, stopKey string
-	sortAt, importedAt            int64
+	sortAt, importedAt, scannedAt int64 // scannedAt is 0 where it is not on record
 	json                          string
 
 	address  audit.PostalAddress // of a stop without a position, where unplaced says so
@@ -194,6 +194,9 @@ func (r deliveryRow) merge(d audit.Delivery) (merged deliveryRow, moved bool, er
 	if t := cmp.Or(whole.WindowStart, whole.DeliveredAt, whole.ScannedAt); t != nil {
 		merged.sortAt = micros(*t)
 	}
+	if whole.ScannedAt != nil {
+		merged.scannedAt = micros(*whole.ScannedAt)
+	}
 	merged.json, err = encode(whole)
 	return merged, r.json != "" && merged.stopKey != r.stopKey, err
 }
@@ -229,11 +232,11 @@ func (s session) saveDeliveries(ctx context.Context, kept map[string]deliveryRow
 	var rows [][]any
 	for id := range changed {
 		r := kept[id]
-		rows = append(rows, []any{r.trackingID, r.driverID, r.stopKey, r.sortAt, r.importedAt, r.json, r.addressKey()})
+		rows = append(rows, []any{r.trackingID, r.driverID, r.stopKey, r.sortAt, r.importedAt, r.json, r.addressKey(), r.scannedAt})
 	}
-	err := s.insert(ctx, `INSERT INTO deliveries (tracking_id, driver_id, stop_key, sort_at, imported_at, json, address_key) VALUES`,
+	err := s.insert(ctx, `INSERT INTO deliveries (tracking_id, driver_id, stop_key, sort_at, imported_at, json, address_key, scanned_at) VALUES`,
 		`ON CONFLICT (tracking_id) DO UPDATE SET driver_id = excluded.driver_id, stop_key = excluded.stop_key,
-			sort_at = excluded.sort_at, json = excluded.json, address_key = excluded.address_key`, rows)
+			sort_at = excluded.sort_at, json = excluded.json, address_key = excluded.address_key, scanned_at = excluded.scanned_at`, rows)
 	if err != nil {
 		return err
 	}

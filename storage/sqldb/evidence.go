@@ -18,9 +18,17 @@ func (db *DB) Evidence(ctx context.Context, trackingID string) (e dispute.Eviden
 			return err
 		}
 		all, err := s.evidence(ctx, []audit.Delivery{d})
-		if err == nil {
-			e = all[0]
+		if err != nil {
+			return err
 		}
+		e = all[0]
+		if e.History, err = s.history(ctx, d); err != nil {
+			return err
+		}
+		if e.Track, err = s.track(ctx, d); err != nil {
+			return err
+		}
+		e.Attached, err = s.attachments(ctx, trackingID)
 		return err
 	})
 	return e, err

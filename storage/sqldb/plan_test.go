@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"porchlight/audit"
+	"porchlight/audit/dispute"
 	"porchlight/audit/pixel"
 )
 
@@ -31,11 +32,7 @@ func TestPlansUseIndexes(t *testing.T) {
 			}
 		}
 		_, bands := bandList(audit.Fingerprint{1, 2, 3, 4})
-		for _, q := range []struct {
-			name  string
-			query string
-			args  []any
-		}{
+		for _, q := range []plan{
 			{"delivery", queryDelivery, []any{"T1"}},
 			{"a driver's deliveries", queryDriverDeliveries, []any{"D1", 0, 1}},
 			{"uploads of a photo", queryPhotoUploads, []any{"p"}},
@@ -45,8 +42,16 @@ func TestPlansUseIndexes(t *testing.T) {
 			{"claim", queryClaim, []any{"C1"}},
 			{"deliveries by time", queryDeliveries, []any{9, "T1", 0, 9, 10}},
 			{"a driver's page", queryDriverPage, []any{9, "T1", 0, 9, "D1", 10}},
-			{"claims by due", queryClaims, []any{0, "C1", 9, 10}},
-			{"a delivery's claims", queryDeliveryClaims, []any{0, "C1", 9, "T1", 10}},
+			planOf(dispute.ClaimFilter{}),
+			planOf(dispute.ClaimFilter{Open: true}),
+			planOf(dispute.ClaimFilter{TrackingID: "T1"}),
+			planOf(dispute.ClaimFilter{Open: true, Search: "12 Main"}),
+			{"a claim's outcome", queryOutcome, []any{"C1"}},
+			{"outcomes of a period", queryTallies, []any{1, 9}},
+			{"scans at the same time", queryNearScans, []any{"D1", 0, 9, "s"}},
+			{"a stop's other packages", queryStopHistory, []any{"s", "T1", 9}},
+			{"a driver's track", queryTrack, []any{"D1", 0, 9}},
+			{"attachments", queryAttachments, []any{"T1"}},
 			{"packets", queryPackets, []any{"C1"}},
 			{"a delivery's events", queryEvents + `($1,$2)` + eventOrder, []any{"a", "b"}},
 			{"token", queryTokens + ` WHERE hash = $1`, []any{"h"}},
@@ -68,19 +73,30 @@ func TestPlansUseIndexes(t *testing.T) {
 			{"custody", queryCustodyPage, []any{0, 10}},
 			{"custody of a subject", queryCustodySubject, []any{0, "photo", "p", 10}},
 		} {
-			plan, err := collect(t.Context(), s, scanPlan(db), db.dialect.explain()+q.query, q.args...)
+			lines, err := collect(t.Context(), s, scanPlan(db), db.dialect.explain()+q.query, q.args...)
 			if err != nil {
 				t.Errorf("%s: %v", q.name, err)
 				continue
 			}
-			for _, line := range plan {
+			for _, line := range lines {
 				if strings.Contains(line, "Seq Scan") || strings.HasPrefix(line, "SCAN ") && !strings.Contains(line, "USING") {
-					t.Errorf("%s reads a whole table:\n%s", q.name, strings.Join(plan, "\n"))
+					t.Errorf("%s reads a whole table:\n%s", q.name, strings.Join(lines, "\n"))
 					break
 				}
 			}
 		}
 	})
+}
+
+type plan struct {
+	name  string
+	query string
+	args  []any
+}
+
+func planOf(f dispute.ClaimFilter) plan {
+	query, args := claimsQuery(f, 0, "C1", 9)
+	return plan{fmt.Sprintf("claims %+v", f), query, append(args, 10)}
 }
 
 func scanPlan(db *DB) func(scan func(...any) error) (string, error) {

@@ -41,6 +41,12 @@ type Records interface {
 	Packet(ctx context.Context, packetID string) (dispute.FrozenPacket, error)
 	Packets(ctx context.Context, claimID string) ([]dispute.FrozenPacket, error)
 	AddEvents(ctx context.Context, events []dispute.Event) error
+	PutTrack(ctx context.Context, fixes []dispute.TrackPoint) ([]audit.Change, error)
+	AddAttachment(ctx context.Context, a dispute.Attachment) error
+	Attachment(ctx context.Context, attachmentID string) (dispute.Attachment, error)
+	AddOutcome(ctx context.Context, o dispute.Outcome) (dispute.Outcome, error)
+	Outcome(ctx context.Context, claimID string) (*dispute.Outcome, error)
+	Tallies(ctx context.Context, since, until time.Time) ([]dispute.Tally, error)
 	AddToken(ctx context.Context, t audit.Token) error
 	TokenByHash(ctx context.Context, hash string) (audit.Token, error)
 	Tokens(ctx context.Context, driverID, after string, limit int) ([]audit.Token, string, error)
@@ -89,6 +95,11 @@ func TestRecords(t *testing.T, fresh func(t *testing.T) (open func(t *testing.T)
 		{"ImportsAtOnce", testImportsAtOnce},
 		{"Claims", testClaims},
 		{"ClaimPages", testClaimPages},
+		{"ClaimSearch", testClaimSearch},
+		{"Outcomes", testOutcomes},
+		{"History", testHistory},
+		{"Tracks", testTracks},
+		{"Attachments", testAttachments},
 		{"ClaimFilters", testClaimFilters},
 		{"Packets", testPackets},
 		{"Tokens", testTokens},

@@ -27,3 +27,19 @@ func Upright(img image.Image, orientation int) image.Image {
 	}
 	return img
 }
+
+// Fit decodes a photo for people to look at: upright by its EXIF orientation, its longest
+// side at most side pixels, never enlarged. Errors: [*Error].
+func Fit(b []byte, orientation, side int) (image.Image, error) {
+	img, err := Image(b, side)
+	if err != nil {
+		return nil, err
+	}
+	if size := img.Bounds().Size(); size.X > side || size.Y > side {
+		img = imaging.Fit(img, side, side, imaging.Linear)
+	}
+	if mt, _ := Sniff(b); mt == HEIC {
+		return img, nil
+	}
+	return Upright(img, orientation), nil
+}

@@ -1,0 +1,120 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gin-gonic/gin"
+
+	"porchlight/audit"
+	"porchlight/audit/custody"
+	"porchlight/audit/dispute"
+)
+
+// Attachments are the documents that people added to deliveries.
+type Attachments interface {
+	// AddAttachment keeps one. Errors: [audit.CodeDelivery], [audit.CodeConflict] where the
+	// delivery has as many as it can have.
+	AddAttachment(ctx context.Context, a dispute.Attachment) error
+	// Attachment finds one. Errors: [audit.CodeNotFound].
+	Attachment(ctx context.Context, attachmentID string) (dispute.Attachment, error)
+}
+
+// addAttachment is POST /api/v1/deliveries/{tracking_id}/attachments: the body is the file.
+func (s *Server) addAttachment(c *gin.Context) error {
+	ctx := c.Request.Context()
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	d, err := s.delivery(ctx, c.Param("tracking_id"))
+	if err != nil {
+		return err
+	}
+	a := dispute.Attachment{AttachmentID: s.newID(), TrackingID: d.TrackingID, Name: c.Query("name"), What: strings.TrimSpace(c.Query("what")),
+		AddedBy: principalOf(ctx).Actor(), AddedAt: s.now().UTC().Truncate(time.Microsecond)}
+	a.At = a.AddedAt
+	if v := c.Query("at"); v != "" {
+		if a.At, err = time.Parse(time.RFC3339, v); err != nil {
+			return invalid("at is no time as in RFC 3339: 2006-01-02T15:04:05Z")
+		}
+		a.At = a.At.UTC()
+	}
+	if err := a.Validate(); err != nil {
+		return err
+	}
+	body := &steady{r: http.MaxBytesReader(c.Writer, c.Request.Body, audit.MaxPhotoBytes), control: exchangeOf(ctx).control, idle: s.limits.IdleTime}
+	b, err := io.ReadAll(body)
+	if err != nil {
+		return formError(err)
+	}
+	if a.MediaType, err = dispute.AttachmentType(b); err != nil {
+		return err
+	}
+	a.SHA256, a.Bytes = audit.PhotoID(b), int64(len(b))
+	// Object first, row last, as with photos.
+	if err := s.audit.Objects.Put(ctx, dispute.AttachmentKey(a.SHA256), b, a.MediaType); err != nil {
+		return err
+	}
+	if err := s.records.AddAttachment(ctx, a); err != nil {
+		return err
+	}
+	c.Header("Location", "/api/v1/attachments/"+a.AttachmentID)
+	return answer(c, http.StatusCreated, a)
+}
+
+// attachmentFile is GET /api/v1/attachments/{attachment_id}.
+func (s *Server) attachmentFile(c *gin.Context) error {
+	ctx := c.Request.Context()
+	a, err := s.records.Attachment(ctx, c.Param("attachment_id"))
+	if err != nil {
+		return err
+	}
+	r, _, err := s.audit.Objects.Open(ctx, dispute.AttachmentKey(a.SHA256))
+	if err != nil {
+		return lost(err)
+	}
+	defer r.Close()
+	b, err := io.ReadAll(io.LimitReader(r, audit.MaxPhotoBytes+1))
+	if err != nil {
+		return audit.Errorf(audit.CodeUnavailable, "The attachment cannot be read now", err)
+	}
+	if audit.PhotoID(b) != a.SHA256 {
+		return lost(audit.Errorf(audit.CodeCorrupted, "The attachment no longer matches its digest"))
+	}
+	c.Header("Content-Length", strconv.Itoa(len(b)))
+	_, err = bytes.NewReader(b).WriteTo(&attachment{c: c, name: "attachment-" + a.AttachmentID + a.Ext(), mediaType: a.MediaType, log: func() error {
+		return s.custody.log(ctx, custody.AttachmentExported, custody.Attachment, a.AttachmentID)
+	}})
+	return err
+}
+
+var addAttachmentDoc = operation{
+	id: "add-attachment", tag: "deliveries", summary: "Add a document or picture to a delivery",
+	text: "The body is the file itself, whatever its Content-Type says: a JPEG, PNG, WebP, HEIC or PDF of at most 25 MB. " +
+		"It goes into the delivery's timeline and its packets, with who added it and when.",
+	errors: []int{404, 408, 409, 413, 415, 422},
+	params: []*huma.Param{
+		{Name: "what", In: "query", Required: true, Description: "What it is, in a few words", Schema: text},
+		{Name: "name", In: "query", Description: "The file's name, for people", Schema: text},
+		{Name: "at", In: "query", Description: "When it happened; now where absent", Schema: moment},
+	},
+	request: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}},
+	answers: func(r huma.Registry, _ string) map[string]*huma.Response {
+		return map[string]*huma.Response{"201": jsonAnswer[dispute.Attachment](r, "Kept")}
+	},
+}
+
+var attachmentDoc = operation{
+	id: "get-attachment", tag: "deliveries", summary: "An attachment's bytes, as they came", errors: []int{404},
+	answers: func(huma.Registry, string) map[string]*huma.Response {
+		return map[string]*huma.Response{"200": binaryAnswer("The attachment", "application/pdf", "image/jpeg", "image/png", "image/webp", "image/heic")}
+	},
+}

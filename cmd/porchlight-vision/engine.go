@@ -9,6 +9,7 @@ import (
 	"image"
 	"image/draw"
 	"math"
+	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -28,7 +29,11 @@ type engine struct {
 	text    *ocr.Reader
 	objects *objects.Detector
 	models  []string
-	open    []*ort.DynamicAdvancedSession
+
+	mu   sync.Mutex
+	open []*ort.DynamicAdvancedSession
+
+	decoding sync.Mutex // a photo at a time: one of 50 MP takes 200 MB and more
 }
 
 // newEngine starts ONNX Runtime and opens the models.
@@ -38,14 +43,19 @@ func newEngine(set *weights.Set) (*engine, error) {
 		return nil, fmt.Errorf("%s: %w", set.Library, err)
 	}
 	e := &engine{models: append(set.Descriptions, "reading "+ocr.Version+"+"+objects.Version+" on ONNX Runtime "+ort.GetVersion())}
-	networks := make([]vision.Network, 3)
+	networks, errs := make([]vision.Network, 3), make([]error, 3)
+	var opening sync.WaitGroup
 	for i, model := range [][]byte{set.Detection, set.Recognition, set.Objects} {
-		n, err := e.session(model)
-		if err != nil {
-			e.Close()
-			return nil, fmt.Errorf("%s: %w", set.Descriptions[i], err)
-		}
-		networks[i] = n
+		opening.Go(func() {
+			if networks[i], errs[i] = e.session(model); errs[i] != nil {
+				errs[i] = fmt.Errorf("%s: %w", set.Descriptions[i], errs[i])
+			}
+		})
+	}
+	opening.Wait()
+	if err := errors.Join(errs...); err != nil {
+		e.Close()
+		return nil, err
 	}
 	e.text = ocr.NewReader(networks[0], networks[1], set.Alphabet)
 	e.objects = objects.NewDetector(networks[2])
@@ -83,7 +93,9 @@ func (e *engine) session(model []byte) (vision.Network, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.mu.Lock()
 	e.open = append(e.open, s)
+	e.mu.Unlock()
 	return func(ctx context.Context, in vision.Tensor) ([]vision.Tensor, error) {
 		return runSession(ctx, s, in, len(outputs))
 	}, nil
@@ -146,7 +158,9 @@ const lookSide = 1600
 
 // read reads a photo. Errors are of [decode.Error] where the photo does not decode.
 func (e *engine) read(ctx context.Context, b []byte) (vision.Reading, error) {
+	e.decoding.Lock()
 	img, err := upright(b)
+	e.decoding.Unlock()
 	if err != nil {
 		return vision.Reading{}, err
 	}

@@ -70,7 +70,7 @@ func (s *visionSettings) openVision(timeout time.Duration, log *slog.Logger) (v 
 	}
 	program, err := workerProgram()
 	if err != nil {
-		log.Warn("vision models are installed, the worker is not", "error", err)
+		log.Warn("vision models are installed but not the worker: photos are judged without vision", "error", err)
 	}
 	w, err := newSupervisor(supervisorConfig{program: program, models: dir, deadline: timeout, memory: s.memory << 20, log: log})
 	if err != nil {

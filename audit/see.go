@@ -19,8 +19,11 @@ type Vision interface {
 	Models(ctx context.Context) ([]string, error)
 }
 
-// leastSeen is the shorter side, in pixels, from which a photo is looked at.
-const leastSeen = 64
+// The sides, in pixels, from which a photo is looked at: thumbnails are not worth a worker's time.
+const (
+	leastSeen     = 64  // the shorter side
+	leastLongSeen = 256 // the longer side
+)
 
 // Why a photo was not looked at.
 const (
@@ -37,7 +40,7 @@ func See(ctx context.Context, v Vision, m Measurement, b []byte) Measurement {
 	if v == nil || !m.Decoded() {
 		return m
 	}
-	if min(m.Width, m.Height) < leastSeen {
+	if min(m.Width, m.Height) < leastSeen || max(m.Width, m.Height) < leastLongSeen {
 		m.VisionProblem = tooFew
 		return m
 	}

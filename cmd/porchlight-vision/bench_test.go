@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"porchlight/storage/weights"
 )
 
 // BenchmarkRead is what each stage of reading a photo costs: cpu-ms of all threads, a
@@ -57,4 +59,37 @@ func cpu() time.Duration {
 		panic(err)
 	}
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// BenchmarkStart is what starting a worker costs before its first photo.
+func BenchmarkStart(b *testing.B) {
+	dir := modelFolder(b)
+	for _, stage := range []struct {
+		name string
+		run  func() error
+	}{
+		{"check files", func() error { _, err := weights.Load(dir); return err }},
+		{"open models", func() error {
+			set, err := weights.Load(dir)
+			if err != nil {
+				return err
+			}
+			e, err := newEngine(set)
+			if err == nil {
+				e.Close()
+			}
+			return err
+		}},
+	} {
+		b.Run(stage.name, func(b *testing.B) {
+			began, n := cpu(), 0
+			for b.Loop() {
+				if err := stage.run(); err != nil {
+					b.Fatal(err)
+				}
+				n++
+			}
+			b.ReportMetric(float64((cpu()-began).Microseconds())/1000/float64(n), "cpu-ms")
+		})
+	}
 }

@@ -9,10 +9,10 @@ import (
 	"image"
 	"image/draw"
 	"math"
+	"runtime/debug"
+	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
-
-	"github.com/disintegration/imaging"
 
 	"porchlight/audit/exif"
 	"porchlight/audit/pixel/decode"
@@ -28,7 +28,13 @@ type engine struct {
 	text    *ocr.Reader
 	objects *objects.Detector
 	models  []string
-	open    []*ort.DynamicAdvancedSession
+
+	mu   sync.Mutex
+	open []*ort.DynamicAdvancedSession
+
+	// What takes the most memory is done for one photo at a time.
+	decoding  sync.Mutex // 200 MB for one of 50 MP
+	detecting sync.Mutex // 300 MB for text at 1280 px
 }
 
 // newEngine starts ONNX Runtime and opens the models.
@@ -38,16 +44,26 @@ func newEngine(set *weights.Set) (*engine, error) {
 		return nil, fmt.Errorf("%s: %w", set.Library, err)
 	}
 	e := &engine{models: append(set.Descriptions, "reading "+ocr.Version+"+"+objects.Version+" on ONNX Runtime "+ort.GetVersion())}
-	networks := make([]vision.Network, 3)
+	networks, errs := make([]vision.Network, 3), make([]error, 3)
+	var opening sync.WaitGroup
 	for i, model := range [][]byte{set.Detection, set.Recognition, set.Objects} {
-		n, err := e.session(model)
-		if err != nil {
-			e.Close()
-			return nil, fmt.Errorf("%s: %w", set.Descriptions[i], err)
-		}
-		networks[i] = n
+		opening.Go(func() {
+			if networks[i], errs[i] = e.session(model); errs[i] != nil {
+				errs[i] = fmt.Errorf("%s: %w", set.Descriptions[i], errs[i])
+			}
+		})
 	}
-	e.text = ocr.NewReader(networks[0], networks[1], set.Alphabet)
+	opening.Wait()
+	if err := errors.Join(errs...); err != nil {
+		e.Close()
+		return nil, err
+	}
+	detect := networks[0]
+	e.text = ocr.NewReader(func(ctx context.Context, in vision.Tensor) ([]vision.Tensor, error) {
+		e.detecting.Lock()
+		defer e.detecting.Unlock()
+		return detect(ctx, in)
+	}, networks[1], set.Alphabet)
 	e.objects = objects.NewDetector(networks[2])
 	return e, nil
 }
@@ -76,6 +92,7 @@ func (e *engine) session(model []byte) (vision.Network, error) {
 	}
 	defer o.Destroy()
 	if err := errors.Join(o.SetIntraOpNumThreads(1), o.SetInterOpNumThreads(1), o.SetCpuMemArena(true),
+		o.SetMemPattern(false), // a plan for each of the many shapes of input would be kept
 		o.SetGraphOptimizationLevel(ort.GraphOptimizationLevelEnableAll)); err != nil {
 		return nil, err
 	}
@@ -83,7 +100,9 @@ func (e *engine) session(model []byte) (vision.Network, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.mu.Lock()
 	e.open = append(e.open, s)
+	e.mu.Unlock()
 	return func(ctx context.Context, in vision.Tensor) ([]vision.Tensor, error) {
 		return runSession(ctx, s, in, len(outputs))
 	}, nil
@@ -146,7 +165,7 @@ const lookSide = 1600
 
 // read reads a photo. Errors are of [decode.Error] where the photo does not decode.
 func (e *engine) read(ctx context.Context, b []byte) (vision.Reading, error) {
-	img, err := upright(b)
+	img, err := e.decode(ctx, b)
 	if err != nil {
 		return vision.Reading{}, err
 	}
@@ -168,18 +187,30 @@ func (e *engine) read(ctx context.Context, b []byte) (vision.Reading, error) {
 	return r, nil
 }
 
+// decode decodes a photo when no other is being decoded.
+func (e *engine) decode(ctx context.Context, b []byte) (*image.RGBA, error) {
+	e.decoding.Lock()
+	defer e.decoding.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return upright(b)
+}
+
 // upright decodes a photo as people look at it.
 func upright(b []byte) (*image.RGBA, error) {
 	decoded, err := decode.Image(b, lookSide)
 	if err != nil {
 		return nil, err
 	}
+	if size := decoded.Bounds().Size(); max(size.X, size.Y) >= 2*lookSide {
+		decoded = reduced(decoded, max(size.X, size.Y)/lookSide)
+		// What was decoded whole can be 200 MB, which the system must have back before the models run.
+		debug.FreeOSMemory()
+	}
 	if mt, _ := decode.Sniff(b); mt != decode.HEIC { // whose decoder turns it
 		m, _ := exif.Read(b)
 		decoded = decode.Upright(decoded, m.Upright())
-	}
-	if size := decoded.Bounds().Size(); max(size.X, size.Y) > 2*lookSide {
-		decoded = imaging.Fit(decoded, 2*lookSide, 2*lookSide, imaging.Linear)
 	}
 	if img, ok := decoded.(*image.RGBA); ok && img.Rect.Min == (image.Point{}) {
 		return img, nil
@@ -187,6 +218,33 @@ func upright(b []byte) (*image.RGBA, error) {
 	img := image.NewRGBA(image.Rectangle{Max: decoded.Bounds().Size()})
 	draw.Draw(img, img.Rect, decoded, decoded.Bounds().Min, draw.Src)
 	return img, nil
+}
+
+// reduced is the image at 1/n of its size: means of n x n pixels, of fewer at its end. It
+// holds no more than n rows of the large image beside it.
+func reduced(img image.Image, n int) *image.RGBA {
+	from := img.Bounds()
+	out := image.NewRGBA(image.Rect(0, 0, (from.Dx()+n-1)/n, (from.Dy()+n-1)/n))
+	rows := image.NewRGBA(image.Rect(0, 0, from.Dx(), n))
+	for y := range out.Rect.Dy() {
+		high := min(n, from.Dy()-y*n)
+		draw.Draw(rows, image.Rect(0, 0, from.Dx(), high), img, image.Pt(from.Min.X, from.Min.Y+y*n), draw.Src)
+		for x := range out.Rect.Dx() {
+			wide := min(n, from.Dx()-x*n)
+			var sum [4]int
+			for dy := range high {
+				for p := rows.Pix[dy*rows.Stride+4*x*n:][:4*wide]; len(p) > 0; p = p[4:] {
+					for c := range sum {
+						sum[c] += int(p[c])
+					}
+				}
+			}
+			for c, v := range sum {
+				out.Pix[y*out.Stride+4*x+c] = byte((v + wide*high/2) / (wide * high))
+			}
+		}
+	}
+	return out
 }
 
 // round leaves the four decimals that a score or a share of a photo is good for.

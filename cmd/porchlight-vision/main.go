@@ -92,8 +92,9 @@ func run(ctx context.Context, s settings) error {
 		}
 		s.models = filepath.Join(cache, "porchlight", "models")
 	}
-	// Photos and tensors come and go; without a limit the collector would let several pile up.
-	debug.SetMemoryLimit(192 << 20)
+	// Photos and tensors come and go; without a limit the collector would let several pile up. The largest photo
+	// has to fit, or the collector would run all the time.
+	debug.SetMemoryLimit(288 << 20)
 	set, err := weights.Load(s.models)
 	if err != nil {
 		return err
@@ -103,6 +104,8 @@ func run(ctx context.Context, s settings) error {
 		return err
 	}
 	defer engine.Close()
+	set = nil // the models' files, which the runtime has its own copies of
+	debug.FreeOSMemory()
 	listener, err := listen(s.listen)
 	if err != nil {
 		return err

@@ -85,12 +85,11 @@ func (w *worker) serveRead(out http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	select {
 	case w.slots <- struct{}{}:
-		defer func() { <-w.slots }()
 	case <-ctx.Done():
 		w.busy(out)
 		return
 	}
-	reading, err := w.guarded(ctx, r, body)
+	reading, err := w.inTime(ctx, r, body)
 	var broken *decode.Error
 	switch {
 	case err == nil:
@@ -104,6 +103,27 @@ func (w *worker) serveRead(out http.ResponseWriter, r *http.Request) {
 	default:
 		w.log.Error("a photo was not read", "error", err)
 		refuse(out, http.StatusInternalServerError, audit.CodeInternal, "The photo could not be read")
+	}
+}
+
+// inTime reads a photo and gives its slot back. A decoder cannot be stopped: one that works on past the deadline
+// keeps the slot, and the answer does not wait for it.
+func (w *worker) inTime(ctx context.Context, r *http.Request, b []byte) (vision.Reading, error) {
+	type outcome struct {
+		vision.Reading
+		error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		defer func() { <-w.slots }()
+		reading, err := w.guarded(ctx, r, b)
+		done <- outcome{reading, err}
+	}()
+	select {
+	case o := <-done:
+		return o.Reading, o.error
+	case <-ctx.Done():
+		return vision.Reading{}, ctx.Err()
 	}
 }
 

@@ -32,7 +32,7 @@ const (
 
 // supervisorConfig is how a worker is started.
 type supervisorConfig struct {
-	program  string
+	program  string // none where empty: nothing is started
 	models   string
 	deadline time.Duration // for one photo
 	memory   int64         // bytes of resident memory that end a worker
@@ -71,7 +71,11 @@ func newSupervisor(c supervisorConfig) (*supervisor, error) {
 }
 
 // Start starts the worker, once; it does not wait for it.
-func (s *supervisor) Start() { s.start.Do(func() { go s.run() }) }
+func (s *supervisor) Start() {
+	if s.program != "" {
+		s.start.Do(func() { go s.run() })
+	}
+}
 
 // Close ends the worker and waits for its end.
 func (s *supervisor) Close() {
@@ -101,6 +105,9 @@ func (s *supervisor) Models(ctx context.Context) ([]string, error) {
 // start nobody waits.
 func (s *supervisor) await(ctx context.Context) error {
 	s.Start()
+	if s.program == "" {
+		return audit.Errorf(audit.CodeUnavailable, "The vision worker is not installed")
+	}
 	s.mu.Lock()
 	ready, gave := s.ready, s.gave
 	s.mu.Unlock()
@@ -160,9 +167,6 @@ func (s *supervisor) settle(err error) {
 
 // once runs one worker to its end.
 func (s *supervisor) once() error {
-	if s.program == "" {
-		return fmt.Errorf("porchlight-vision is not installed")
-	}
 	ctx, cancel := context.WithCancelCause(s.ctx)
 	defer cancel(nil)
 	cmd := exec.CommandContext(ctx, s.program, "--listen", "unix:"+filepath.Join(s.dir, "socket"), "--models", s.models,
@@ -244,7 +248,7 @@ func (s *supervisor) watch(ctx context.Context, pid int) error {
 		}
 		every := checkEvery
 		if !up {
-			every = 50 * time.Millisecond
+			every = 20 * time.Millisecond
 		}
 		select {
 		case <-time.After(every):

@@ -138,6 +138,25 @@ func TestSupervisorBacksOff(t *testing.T) {
 	}
 }
 
+// TestSupervisorWithoutProgram holds that nothing is started where no worker is installed.
+func TestSupervisorWithoutProgram(t *testing.T) {
+	var said bytes.Buffer
+	s, err := newSupervisor(supervisorConfig{deadline: time.Second, log: slog.New(slog.NewTextHandler(&said, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	for range 3 {
+		if _, err := s.Read(t.Context(), []byte("fine")); audit.ErrorCode(err) != audit.CodeUnavailable {
+			t.Errorf("got %v, want code %q", err, audit.CodeUnavailable)
+		}
+	}
+	s.Close()
+	if said.Len() > 0 {
+		t.Errorf("it said %s", said.String())
+	}
+}
+
 // TestSupervisorCloses holds that the worker ends with its supervisor.
 func TestSupervisorCloses(t *testing.T) {
 	s, _ := startSupervisor(t, 0)

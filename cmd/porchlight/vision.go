@@ -26,7 +26,7 @@ type visionSettings struct {
 func (s *visionSettings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.vision, "vision", "", "`URL` of vision workers: http://HOST:PORT or unix:PATH; none for no vision; default a worker of its own where models are installed")
 	modelsFlag(f, &s.models)
-	f.Int64Var(&s.memory, "vision-memory", 1536, "`MIB` of memory from which the vision worker is started anew")
+	f.Int64Var(&s.memory, "vision-memory", 1024, "`MIB` of memory from which the vision worker is started anew")
 	setting("vision", "vision-memory")
 }
 
@@ -70,7 +70,7 @@ func (s *visionSettings) openVision(timeout time.Duration, log *slog.Logger) (v 
 	}
 	program, err := workerProgram()
 	if err != nil {
-		log.Warn("vision models are installed, the worker is not", "error", err)
+		log.Warn("vision models are installed but not the worker: photos are judged without vision", "error", err)
 	}
 	w, err := newSupervisor(supervisorConfig{program: program, models: dir, deadline: timeout, memory: s.memory << 20, log: log})
 	if err != nil {

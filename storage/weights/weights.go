@@ -6,6 +6,7 @@
 package weights
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 // The names that the files have in the folder.
@@ -77,8 +79,7 @@ func Check(dir string) []Status {
 	out := make([]Status, len(catalogue))
 	for i, f := range catalogue {
 		path := filepath.Join(dir, f.Name)
-		_, err := f.read(path)
-		out[i] = Status{File: f, Path: path, Err: err}
+		out[i] = Status{File: f, Path: path, Err: f.check(path, io.Discard)}
 	}
 	return out
 }
@@ -96,18 +97,38 @@ type Set struct {
 // Load reads the files. It fails with [ErrAbsent] where there is none, and on any file
 // that is not the pinned one.
 func Load(dir string) (*Set, error) {
-	contents, absent := map[string][]byte{}, 0
+	contents, errs := make([]bytes.Buffer, len(catalogue)), make([]error, len(catalogue))
+	var reading sync.WaitGroup
+	for i, f := range catalogue {
+		reading.Go(func() {
+			var to io.Writer = &contents[i]
+			if f.Name == Runtime { // which the linker reads
+				to = io.Discard
+			}
+			errs[i] = f.check(filepath.Join(dir, f.Name), to)
+		})
+	}
+	reading.Wait()
+	absent := 0
 	var faults []error
 	s := &Set{Library: filepath.Join(dir, Runtime)}
-	for _, f := range catalogue {
-		b, err := f.read(filepath.Join(dir, f.Name))
-		if errors.Is(err, fs.ErrNotExist) {
+	for i, f := range catalogue {
+		if errors.Is(errs[i], fs.ErrNotExist) {
 			absent++
 		}
-		if err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", f.Name, err))
+		if errs[i] != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", f.Name, errs[i]))
 		}
-		contents[f.Name] = b
+		switch b := contents[i].Bytes(); f.Name {
+		case TextDetection:
+			s.Detection = b
+		case TextRecognition:
+			s.Recognition = b
+		case TextAlphabet:
+			s.Alphabet = b
+		case Objects:
+			s.Objects = b
+		}
 		if f.Name != Runtime && f.Name != TextAlphabet {
 			s.Descriptions = append(s.Descriptions, f.String())
 		}
@@ -118,7 +139,6 @@ func Load(dir string) (*Set, error) {
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	s.Detection, s.Recognition, s.Alphabet, s.Objects = contents[TextDetection], contents[TextRecognition], contents[TextAlphabet], contents[Objects]
 	return s, nil
 }
 
@@ -138,23 +158,25 @@ func Installed(dir string) bool {
 	return false
 }
 
-// read reads the file and checks its digest.
-func (f File) read(path string) ([]byte, error) {
+// check copies the file to a writer and checks its digest.
+func (f File) check(path string, to io.Writer) error {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer file.Close()
-	b := make([]byte, f.Bytes+1) // one more than it may have
-	n, err := io.ReadFull(file, b)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, err
+	if b, ok := to.(*bytes.Buffer); ok {
+		b.Grow(int(f.Bytes) + 1)
 	}
-	b = b[:n]
-	if got := sum(b); got != f.Digest {
-		return nil, fmt.Errorf("not the pinned file: its SHA-256 is %.12s..., not %.12s...; run `porchlight models install` again", got, f.Digest)
+	hash := sha256.New()
+	whole := io.LimitReader(file, f.Bytes+1) // one more than it may have
+	if _, err := io.CopyBuffer(io.MultiWriter(hash, to), whole, make([]byte, 256<<10)); err != nil {
+		return err
 	}
-	return b, nil
+	if got := hex.EncodeToString(hash.Sum(nil)); got != f.Digest {
+		return fmt.Errorf("not the pinned file: its SHA-256 is %.12s..., not %.12s...; run `porchlight models install` again", got, f.Digest)
+	}
+	return nil
 }
 
 func sum(b []byte) string {

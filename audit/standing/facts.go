@@ -126,32 +126,62 @@ func (t *Targets) Tally(f Facts, at time.Time) Tally {
 	for days < len(packages) && !packages[days].At.Before(since) {
 		days++
 	}
-	w := Window{From: since, To: at, By: "days"}
+	c := Counts{Days: true}
 	if n := min(len(packages), t.Window.Packages); n >= days && n > 0 {
-		packages = packages[:n]
-		w.By = "packages"
-		w.bound(t, packages[n-1].At, packages[n-1].TrackingID, n)
+		packages, c.Days = packages[:n], false
+		c.Oldest, c.First = packages[n-1].At, packages[n-1].TrackingID
 	} else {
 		packages = packages[:days]
 	}
-	w.Packages = len(packages)
-	out := Tally{Window: w}
-	delivered := map[string]bool{}
+	delivered := map[string]time.Time{}
 	for _, p := range packages {
-		out.add(p.Mark, 1)
+		c.Packages++
+		c.Attempted += p.Mark.bit(Attempted)
+		c.Delivered += p.Mark.bit(Delivered)
+		c.Timed += p.Mark.bit(Timed)
+		c.OnTime += p.Mark.bit(OnTime)
 		if p.Mark&Delivered != 0 {
-			delivered[p.TrackingID] = true
+			delivered[p.TrackingID] = p.At
 		}
 	}
-	claimed := map[string]bool{}
+	var missing []Missing
 	for _, m := range f.Missing {
-		if delivered[m.TrackingID] && !m.ReportedAt.After(at) {
+		if on, ok := delivered[m.TrackingID]; ok {
+			m.PackageAt = on
+			missing = append(missing, m)
+		}
+	}
+	return t.TallyOf(c, missing, f.Blocks, f.Feedback, at)
+}
+
+// Counts are the packages of a window, counted. A window by days holds all packages since
+// [Targets.Since]; the other one the last ones, the Window.Packages of the targets at most.
+type Counts struct {
+	Packages, Attempted, Delivered, Timed, OnTime int
+
+	Days   bool      // the window by days holds more
+	Oldest time.Time // package, of the window by packages
+	First  string    // its tracking id; only a window that is full needs it
+}
+
+// TallyOf counts the rest to packages that were counted already. missing is on delivered
+// packages alone.
+func (t *Targets) TallyOf(c Counts, missing []Missing, blocks []Block, feedback []Feedback, at time.Time) Tally {
+	w := Window{From: t.Since(at), To: at, Packages: c.Packages, By: "days"}
+	if !c.Days {
+		w.By = "packages"
+		w.bound(t, c.Oldest, c.First, c.Packages)
+	}
+	out := Tally{Window: w, Attempted: c.Attempted, Delivered: c.Delivered, Timed: c.Timed, OnTime: c.OnTime}
+	claimed := map[string]bool{}
+	for _, m := range missing {
+		if w.holds(m.PackageAt, m.TrackingID) && !m.ReportedAt.After(at) {
 			claimed[m.TrackingID] = true
 		}
 	}
 	out.NotReceived = len(claimed)
-	t.rate(&out, f.Feedback)
-	t.keep(&out, f.Blocks)
+	t.rate(&out, feedback)
+	t.keep(&out, blocks)
 	return out
 }
 
@@ -166,14 +196,7 @@ func (w *Window) bound(t *Targets, oldest time.Time, trackingID string, n int) {
 	}
 }
 
-// add counts n packages of a mark.
-func (y *Tally) add(m Mark, n int) {
-	y.Attempted += n * m.bit(Attempted)
-	y.Delivered += n * m.bit(Delivered)
-	y.Timed += n * m.bit(Timed)
-	y.OnTime += n * m.bit(OnTime)
-}
-
+// bit is 1 where the mark has it.
 func (m Mark) bit(of Mark) int {
 	if m&of != 0 {
 		return 1

@@ -2,6 +2,7 @@ package standing
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -421,5 +422,40 @@ func TestRowsAreChecked(t *testing.T) {
 	}
 	if c.ImpactsScorecard = " No"; c.Counts() {
 		t.Error("a concession that has no impact counts")
+	}
+}
+
+func TestWeekStart(t *testing.T) {
+	for week, want := range map[string]string{"2026-W47": "2026-11-16", "2026-W01": "2025-12-29", "2026-W53": "2026-12-28", "2027-W01": "2027-01-04", "2024-W01": "2024-01-01", "2021-W01": "2021-01-04"} {
+		if got, err := WeekStart(week); err != nil || got.Format(time.DateOnly) != want {
+			t.Errorf("%s begins on %s, %v; want %s", week, got.Format(time.DateOnly), err, want)
+		}
+	}
+	for _, week := range []string{"", "2025-W53", "2026-W00", "2026-W54", "2026-47", "2026-W7", "2026-W47x"} {
+		if got, err := WeekStart(week); audit.ErrorCode(err) != audit.CodeInvalid {
+			t.Errorf("%q begins on %s, %v", week, got, err)
+		}
+	}
+}
+
+// TestColumnsNameFields holds the carriers' columns to fields that there are.
+func TestColumnsNameFields(t *testing.T) {
+	for name, test := range map[string]struct {
+		columns map[string]string
+		row     any
+	}{"concessions": {Concession{}.Columns(), Concession{}}, "feedback": {Feedback{}.Columns(), Feedback{}}, "photo reports": {PhotoWeek{}.Columns(), PhotoWeek{}}} {
+		fields := map[string]bool{"": true}
+		for _, f := range reflect.VisibleFields(reflect.TypeOf(test.row)) {
+			tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			fields[tag] = true
+		}
+		if len(test.columns) < 10 {
+			t.Errorf("%s: %d columns", name, len(test.columns))
+		}
+		for column, field := range test.columns {
+			if !fields[field] {
+				t.Errorf("%s: column %q names the field %q, which is not there", name, column, field)
+			}
+		}
 	}
 }

@@ -24,6 +24,7 @@ var words = template.FuncMap{
 	"distance": distance, "houseNumber": houseNumber, "extras": extras,
 	"moment": newMoment, "clock": newClock, "window": newWindow, "due": dueWords, "day": newDay,
 	"path": link, "query": url.QueryEscape, "short": func(id string) string { return id[:min(12, len(id))] }, "unit": unitWords, "place": place,
+	"standing": standingWords, "standingTone": standingTone, "figure": figureWords, "figureValue": figureValue, "figureLimit": figureLimit, "changed": changeWords,
 	"seq":  func(v ...any) []any { return v },
 	"pair": func(a, b any) map[string]any { return map[string]any{"A": a, "B": b} },
 }

@@ -23,7 +23,7 @@ func TestMigrationsOfWhatIsOnRecord(t *testing.T) {
 		}
 		for _, statement := range []string{
 			`DROP INDEX claims_by_delivery`, `DROP INDEX deliveries_by_time`, `DROP INDEX tokens_by_driver`,
-			`DROP INDEX deliveries_counted`, `ALTER TABLE deliveries DROP COLUMN mark`, `DROP INDEX uploads_by_time`,
+			`DROP INDEX deliveries_counted`, `ALTER TABLE deliveries DROP COLUMN mark`,
 			`DROP TABLE blocks`, `DROP TABLE feedback`, `DROP TABLE concessions`, `DROP TABLE photo_weeks`, `DROP TABLE standings`,
 			`DROP TABLE geocodes`, `DROP TABLE geocoding`, `DROP INDEX deliveries_by_address`, `ALTER TABLE deliveries DROP COLUMN address_key`,
 			`DELETE FROM goose_db_version WHERE version_id >= 6`,

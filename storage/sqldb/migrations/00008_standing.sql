@@ -44,7 +44,6 @@ CREATE TABLE photo_weeks (
   json        TEXT NOT NULL
 );
 CREATE INDEX photo_weeks_by_week ON photo_weeks (week, driver_id);
-CREATE INDEX uploads_by_time ON uploads (received_at, upload_id);
 
 -- Drivers' standings, one a day.
 CREATE TABLE standings (

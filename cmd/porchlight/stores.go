@@ -96,7 +96,7 @@ func (s *storeSettings) open(ctx context.Context) (*stores, error) {
 		db.Close()
 		return nil, err
 	}
-	st.dispute = dispute.NewService(dispute.Config{Records: db, Objects: objects, NewID: newID, Now: time.Now, Signer: signer})
+	st.dispute = dispute.NewService(dispute.Config{Records: db, Objects: objects, NewID: newID, Now: time.Now, Signer: signer, DriverRecord: driverRecord(db)})
 	return st, nil
 }
 

@@ -57,6 +57,12 @@ var serves = map[string]string{
 	"POST /api/v1/webhooks/:endpoint_id/test":          "401 403 403 403 403 404 401 401",
 	"GET /api/v1/webhooks/:endpoint_id/deliveries":     "401 403 403 403 403 404 401 401",
 	"GET /api/v1/custody":                              "401 403 403 403 403 200 401 401",
+	"POST /api/v1/blocks":                              "401 403 403 403 200 200 401 401",
+	"POST /api/v1/feedback":                            "401 403 403 403 200 200 401 401",
+	"POST /api/v1/concessions":                         "401 403 403 403 200 200 401 401",
+	"POST /api/v1/photo-reports":                       "401 403 403 403 200 200 401 401",
+	"GET /api/v1/drivers/:driver_id/standing":          "401 200 403 200 200 200 401 401",
+	"GET /api/v1/standings":                            "401 403 403 200 200 200 401 401",
 
 	"GET /":                                           "200 303 303 303 200 303 200 200",
 	"GET /signin":                                     "200 200 200 200 200 200 200 200",
@@ -65,6 +71,9 @@ var serves = map[string]string{
 	"GET /signin/callback":                            "404 404 404 404 404 404 404 404",
 	"POST /signout":                                   "in in in in in in in in",
 	"GET /static/:file":                               "200 200 200 200 200 200 200 200",
+	"GET /driver/standing":                            "in 200 200 403 403 403 in in",
+	"GET /agent/drivers":                              "in 403 403 200 200 200 in in",
+	"GET /agent/drivers/:driver_id":                   "in 403 403 200 200 200 in in",
 	"GET /agent":                                      "in 403 403 200 200 200 in in",
 	"GET /agent/reaudits":                             "in 403 403 200 200 200 in in",
 	"GET /agent/reaudits/:run_id":                     "in 403 403 404 404 404 in in",
@@ -82,6 +91,10 @@ var sends = map[string]string{
 	"POST /api/v1/deliveries":                     `{"tracking_id":"T1","driver_id":"D1"}`,
 	"POST /api/v1/deliveries/:tracking_id/events": `{"event_id":"E1","kind":"note","at":"2026-05-04T12:00:00Z","detail":"a dog"}`,
 	"POST /api/v1/claims":                         `{"claim_id":"C1","tracking_id":"T1"}`,
+	"POST /api/v1/blocks":                         `{"block_id":"B1","driver_id":"D1","scheduled_start":"2026-05-04T12:00:00Z"}`,
+	"POST /api/v1/feedback":                       `{"feedback_id":"F1","driver_id":"D1","at":"2026-05-04T12:00:00Z","rating":5}`,
+	"POST /api/v1/concessions":                    `{"tracking_id":"T1","concession_date":"2026-05-04"}`,
+	"POST /api/v1/photo-reports":                  `{"week":"2026-W19","driver_id":"D1","opportunities":2,"success":2}`,
 	"POST /api/v1/tokens":                         `{"role":"agent"}`,
 	"POST /api/v1/webhooks":                       `{}`,
 	"POST /api/v1/reaudits":                       `{"since":"2026-01-02T00:00:00Z","until":"2026-01-01T00:00:00Z"}`,
@@ -94,7 +107,7 @@ func TestEveryRouteAnswersEveryCaller(t *testing.T) {
 	photo := s.kept(t, "T1").PhotoID
 	secrets := s.callers(t)
 	fill := strings.NewReplacer(":tracking_id", "T1", ":photo_id", photo, ":claim_id", "C1", ":packet_id", "none.zip", ":channel", "stripe", ":attachment_id", "none", ":run_id", "none",
-		":file", "icon.svg", ":token_id", "none", ":endpoint_id", "none")
+		":file", "icon.svg", ":token_id", "none", ":endpoint_id", "none", ":driver_id", "D1")
 	for _, r := range s.engine.Routes() {
 		key := r.Method + " " + r.Path
 		want := strings.Fields(serves[key])

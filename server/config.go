@@ -11,6 +11,7 @@ import (
 
 	"porchlight/audit"
 	"porchlight/audit/dispute"
+	"porchlight/audit/standing"
 	"porchlight/web"
 )
 
@@ -82,8 +83,25 @@ type Reaudits interface {
 	Checklist(ctx context.Context, version string) (text string, err error)
 }
 
+// Standings are what drivers' standings are made of, and those on record.
+type Standings interface {
+	// PutBlocks, PutFeedback, PutConcessions and PutPhotoWeeks insert or update rows in one
+	// transaction and say what became of each.
+	PutBlocks(ctx context.Context, rows []standing.Block, at time.Time) ([]audit.Change, error)
+	PutFeedback(ctx context.Context, rows []standing.Feedback, at time.Time) ([]audit.Change, error)
+	PutConcessions(ctx context.Context, rows []standing.Concession, at time.Time) ([]audit.Change, error)
+	PutPhotoWeeks(ctx context.Context, rows []standing.PhotoWeek, at time.Time) ([]audit.Change, error)
+	// DriverFacts is what a driver's figures are made of as of then.
+	DriverFacts(ctx context.Context, t *standing.Targets, driverID string, at time.Time) (standing.Facts, error)
+	// Standings lists those kept for a day by driver, from the one after the cursor.
+	Standings(ctx context.Context, day standing.Date, level standing.Standing, after string, limit int) (all []standing.Snapshot, next string, err error)
+	// LatestStandings is the last day with standings, and when they were computed.
+	LatestStandings(ctx context.Context) (standing.Date, time.Time, error)
+}
+
 // Records is all that the server reads and writes of the records.
 type Records interface {
+	Standings
 	Deliveries
 	Photos
 	Claims
@@ -171,6 +189,8 @@ type Config struct {
 	Now     func() time.Time // default [time.Now]
 	NewID   func() string    // ids of events and requests; required
 	Limits  Limits
+	// Targets are what drivers' figures are held against; default [standing.Targets2026].
+	Targets *standing.Targets
 	// Sessions keeps the sessions of people who signed in; nil keeps them in memory, so
 	// that a restart signs everyone out. It must be shared where several servers answer
 	// under one name.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -13,6 +14,7 @@ import (
 
 	"porchlight/audit"
 	"porchlight/audit/rows"
+	"porchlight/audit/standing"
 )
 
 const (
@@ -73,6 +75,22 @@ func importRows[T any](s *Server, put func(context.Context, []T, time.Time) ([]a
 		}
 		return answer(c, http.StatusOK, sum)
 	}
+}
+
+// importPhotoReports is POST /api/v1/photo-reports.
+func (s *Server) importPhotoReports(c *gin.Context) error {
+	week := c.Query("week")
+	if week != "" {
+		if _, err := standing.WeekStart(week); err != nil {
+			return err
+		}
+	}
+	return importRows(s, func(ctx context.Context, rows []standing.PhotoWeek, at time.Time) ([]audit.Change, error) {
+		for i := range rows {
+			rows[i].Week = cmp.Or(rows[i].Week, week)
+		}
+		return s.records.PutPhotoWeeks(ctx, rows, at)
+	})(c)
 }
 
 // bodyError words what went wrong while a body arrived; nil for anything else.

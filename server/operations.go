@@ -9,6 +9,7 @@ import (
 	"porchlight/audit"
 	"porchlight/audit/dispute"
 	"porchlight/audit/rows"
+	"porchlight/audit/standing"
 )
 
 var (
@@ -181,6 +182,46 @@ var submissionDoc = operation{
 	answers: func(huma.Registry, string) map[string]*huma.Response {
 		return map[string]*huma.Response{"200": binaryAnswer("What to send", "application/pdf", "message/rfc822")}
 	},
+}
+
+const othersColumns = " CSV may also have the columns of the carrier's report (audit/standing/columns-2026.yaml); flags are 1 or a bullet."
+
+var importBlocksDoc = operation{
+	id: "import-blocks", tag: "standings", summary: "Import drivers' blocks",
+	text:   "Inserts or updates blocks by block id. A check-in or a cancellation may come alone: absent fields keep what is on record.",
+	errors: []int{408, 413, 415, 422}, request: importBody[standing.Block](), answers: importAnswers,
+}
+
+var importFeedbackDoc = operation{
+	id: "import-feedback", tag: "standings", summary: "Import customers' feedback",
+	text:   "A row replaces the one of its feedback id. A complaint without a rating counts in no average." + othersColumns,
+	errors: []int{408, 413, 415, 422}, request: importBody[standing.Feedback](), answers: importAnswers,
+}
+
+var importConcessionsDoc = operation{
+	id: "import-concessions", tag: "standings", summary: "Import a carrier's concessions",
+	text: "The carrier's claims that a package was not received. A row replaces the one of its id, which is by default the tracking id and the day. " +
+		"Flags may overlap: all are kept." + othersColumns,
+	errors: []int{408, 413, 415, 422}, request: importBody[standing.Concession](), answers: importAnswers,
+}
+
+var importPhotoReportsDoc = operation{
+	id: "import-photo-reports", tag: "standings", summary: "Import a carrier's weekly photo report",
+	text:   "One row a driver. A row replaces the one of its week and driver." + othersColumns,
+	errors: []int{408, 413, 415, 422}, request: importBody[standing.PhotoWeek](), answers: importAnswers,
+	params: []*huma.Param{{Name: "week", In: "query", Description: "The week of rows that do not name theirs, such as 2026-W47", Schema: text}},
+}
+
+var standingDoc = operation{
+	id: "get-standing", tag: "standings", summary: "A driver's standing: the figures, what moved them, and its history",
+	text: "Held against the operator's own targets, which are no carrier's numbers. A figure with too little data is unknown, which is never a pass. " +
+		"Drivers see their own alone.",
+	errors: []int{404, 422},
+}
+
+var standingsDoc = operation{
+	id: "list-standings", tag: "standings", summary: "Drivers' standings of a day, by driver id",
+	text: "As they were last computed: `computed_at` says when. A driver's own address computes them anew.", errors: []int{422},
 }
 
 var tokensDoc = operation{

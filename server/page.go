@@ -31,11 +31,14 @@ func (s *Server) pageRoutes() []route {
 		{method: "GET", path: "/driver/stops/{tracking_id}", roles: drivers, handle: s.stopPage},
 		{method: "POST", path: "/driver/stops/{tracking_id}/photos", roles: drivers, handle: s.uploadFromPage},
 		{method: "GET", path: "/driver/stops/{tracking_id}/photos/{photo_id}", roles: drivers, handle: s.verdictPage},
+		{method: "GET", path: "/driver/standing", roles: drivers, handle: s.ownStandingPage},
 
 		{method: "GET", path: "/agent", roles: claimants, handle: s.claimsPage},
 		{method: "GET", path: "/agent/claims/{claim_id}", roles: claimants, handle: s.claimPage},
 		{method: "POST", path: "/agent/claims/{claim_id}/packets", roles: answerers, handle: s.issueFromPage},
 		{method: "POST", path: "/agent/claims/{claim_id}/outcome", roles: answerers, handle: s.decideFromPage},
+		{method: "GET", path: "/agent/drivers", roles: claimants, handle: s.driversPage},
+		{method: "GET", path: "/agent/drivers/{driver_id}", roles: claimants, handle: s.driverStandingPage},
 		{method: "GET", path: "/agent/reaudits", roles: claimants, handle: s.reauditsPage},
 		{method: "GET", path: "/agent/reaudits/{run_id}", roles: claimants, handle: s.reauditPage},
 	}

@@ -99,6 +99,13 @@ func (s *Server) apiRoutes() []route {
 		{method: "GET", path: v1 + "/packets/{packet_id}/channels", roles: claimants, doc: &preflightsDoc, enlist: typed(s.preflights)},
 		{method: "GET", path: v1 + "/packets/{packet_id}/channels/{channel}", roles: claimants, doc: &submissionDoc, handle: s.submission},
 
+		{method: "POST", path: v1 + "/blocks", roles: importers, doc: &importBlocksDoc, handle: importRows(s, s.records.PutBlocks)},
+		{method: "POST", path: v1 + "/feedback", roles: importers, doc: &importFeedbackDoc, handle: importRows(s, s.records.PutFeedback)},
+		{method: "POST", path: v1 + "/concessions", roles: importers, doc: &importConcessionsDoc, handle: importRows(s, s.records.PutConcessions)},
+		{method: "POST", path: v1 + "/photo-reports", roles: importers, doc: &importPhotoReportsDoc, handle: s.importPhotoReports},
+		{method: "GET", path: v1 + "/drivers/{driver_id}/standing", roles: readers, doc: &standingDoc, enlist: typed(s.driverStanding)},
+		{method: "GET", path: v1 + "/standings", roles: claimants, doc: &standingsDoc, enlist: typed(s.standings)},
+
 		{method: "GET", path: v1 + "/tokens", roles: admins, doc: &tokensDoc, enlist: typed(s.tokens)},
 		{method: "POST", path: v1 + "/tokens", roles: admins, doc: &makeTokenDoc, enlist: typed(s.makeToken)},
 		{method: "DELETE", path: v1 + "/tokens/{token_id}", roles: admins, doc: &revokeTokenDoc, enlist: typed(s.revokeToken)},

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 
 	"porchlight/audit"
 	"porchlight/audit/dispute"
+	"porchlight/audit/standing"
 	"porchlight/web"
 )
 
@@ -48,6 +50,7 @@ type Server struct {
 	bearers     *tokenGuard
 	crossOrigin *http.CrossOriginProtection
 	custody     *disclosures
+	targets     *standing.Targets
 
 	uploads    chan struct{} // a place for each photo held
 	drawing    chan struct{} // a place for each preview drawn
@@ -78,7 +81,7 @@ func New(c Config) (*Server, error) {
 	limits := c.Limits.withDefaults()
 	s := &Server{
 		audit: c.Audit, dispute: c.Dispute, records: c.Records, objects: c.Objects, pages: c.Pages,
-		log: c.Log, now: c.Now, newID: c.NewID, limits: limits, secure: c.Secure, webhookPrivate: c.WebhookPrivate,
+		log: c.Log, now: c.Now, newID: c.NewID, limits: limits, secure: c.Secure, webhookPrivate: c.WebhookPrivate, targets: cmp.Or(c.Targets, standing.Targets2026()),
 		metrics: newMetrics(c.Version, c.Collectors...), sessions: newSessions(c, limits), crossOrigin: http.NewCrossOriginProtection(),
 		custody: newDisclosures(c.Records, c.Now),
 		signIns: newThrottle(limits.SignIns), bearers: newTokenGuard(limits.FailedTokens),

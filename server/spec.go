@@ -14,6 +14,7 @@ import (
 
 	"porchlight/audit"
 	"porchlight/audit/rows"
+	"porchlight/audit/standing"
 )
 
 const schemaPrefix = "#/components/schemas/"
@@ -116,6 +117,7 @@ func apiConfig(version string) huma.Config {
 		{Name: "deliveries", Description: "What was promised and what happened"},
 		{Name: "photos", Description: "Photos, exactly as received, and the reports on them"},
 		{Name: "claims", Description: "Claims and the packets that answer them"},
+		{Name: "standings", Description: "Drivers' figures, held against the operator's targets, and what they are made of"},
 		{Name: "tokens", Description: "Credentials of drivers and programs"},
 		{Name: "reaudits", Description: "Judging stored photos again"},
 		{Name: "webhooks", Description: "Telling other programs what happened"},
@@ -135,6 +137,8 @@ func schemaName(t reflect.Type, hint string) string {
 		return "PhotoProblem"
 	case t == reflect.TypeFor[rows.Summary]():
 		return "ImportSummary"
+	case t == reflect.TypeFor[standing.Event]():
+		return "StandingEvent"
 	}
 	return name
 }

@@ -7,6 +7,7 @@ import (
 
 	"porchlight/audit"
 	"porchlight/audit/dispute"
+	"porchlight/audit/standing"
 )
 
 // SignIn asks for a token: POST /signin with token and csrf.
@@ -186,6 +187,49 @@ func (p AgentClaim) heading() string { return "Claim " + p.Claim.ClaimID }
 
 // Zone is the stop's time zone, in which the page shows times.
 func (p AgentClaim) Zone() *time.Location { return p.Evidence.Delivery.Zone() }
+
+// DriverStanding is a driver's standing with what moved it: GET /driver/standing of the
+// driver's own, GET /agent/drivers/{driver_id} of any.
+type DriverStanding struct {
+	Base
+	Report  standing.Report
+	History []standing.Day    // the latest first
+	Without string            // id of a claim that is left out; empty for none
+	WhatIf  standing.Standing // the standing without it
+}
+
+func (DriverStanding) template() string { return "standing.html" }
+func (p DriverStanding) heading() string {
+	if p.Own() {
+		return "Your standing"
+	}
+	return "Driver " + p.Report.DriverID
+}
+
+// Own tells that the reader is the driver.
+func (p DriverStanding) Own() bool { return p.Role == audit.Driver }
+
+// Here is the page's own path, without a claim left out.
+func (p DriverStanding) Here() string {
+	if p.Own() {
+		return "/driver/standing"
+	}
+	return link("/agent/drivers", p.Report.DriverID)
+}
+
+// Drivers lists drivers' standings of the last day: GET /agent/drivers.
+type Drivers struct {
+	Base
+	Standings []standing.Snapshot
+	Level     standing.Standing // of those alone; empty for all
+	Next      string            // cursor of the next page, sent as after
+}
+
+func (Drivers) template() string { return "drivers.html" }
+func (Drivers) heading() string  { return "Drivers" }
+
+// Levels are the standings to choose from.
+func (Drivers) Levels() []standing.Standing { return standing.Standings }
 
 // Reaudits lists re-audits, the newest first: GET /agent/reaudits.
 type Reaudits struct {

@@ -8,6 +8,7 @@ import (
 	"porchlight/audit"
 	"porchlight/audit/dispute"
 	"porchlight/audit/geo"
+	"porchlight/audit/standing"
 )
 
 var now = time.Date(2026, 5, 4, 21, 30, 0, 0, time.UTC) // 2:30 PM in Seattle
@@ -54,6 +55,18 @@ func evidence() dispute.Evidence {
 	}}
 }
 
+func pointer(v float64) *float64 { return &v }
+
+// assessed is a driver's standing with a claim and a warning.
+func assessed() standing.Report {
+	t := standing.Targets2026()
+	y := standing.Tally{Window: standing.Window{From: now.AddDate(0, -1, 0), To: now, Packages: 500, By: "packages"},
+		Attempted: 500, Delivered: 485, Timed: 400, OnTime: 388, NotReceived: 1, Blocks: 20, Kept: 20}
+	return standing.Report{DriverID: "D7", At: now, Targets: t.Version, Label: t.Label, Assessment: t.Assess(y), SettledUntil: now.AddDate(0, 0, -2), AppealDays: 10, Open: 3,
+		Warnings: []standing.Warning{{Kind: "standing_dropped", Text: "the standing was fantastic on 2026-05-01 and is fair now"}}, EventCount: 1,
+		Events: []standing.Event{{At: now.AddDate(0, 0, -1), Kind: standing.PackageMissing, Figure: standing.NotReceived, ID: "C1", Text: "claim C1: package T1 not received"}}}
+}
+
 // full is every page with all it can show.
 func full() map[string]Page {
 	base := Base{Role: audit.Agent, Name: "Jo Oduya", CSRF: "csrf-1", Now: now}
@@ -78,6 +91,9 @@ func full() map[string]Page {
 		Filter: audit.Filter{Since: now.AddDate(0, -1, 0), DriverID: "D7"}, Measure: true}
 	running := audit.Run{RunID: "0199-run", Checklist: "guide-2026", StartedAt: now, Done: 500}
 	leading := func(f audit.Finding) *audit.Finding { return &f }
+	assessed, days := assessed(), []standing.Day{{Day: "2026-05-04", Standing: standing.Fair, Events: assessed().Events,
+		Changes: []standing.Change{{Figure: standing.DeliveredRate, Before: pointer(0.98), After: pointer(0.97), From: standing.Great, To: standing.Fair},
+			{Figure: standing.FeedbackRating, Before: pointer(4.6), From: standing.Fair, To: standing.Unknown}}}}
 	return map[string]Page{
 		"signin":              SignIn{Base: Base{CSRF: "csrf-1"}, Message: "That token is not known. Ask dispatch for a new one.", Next: "/driver"},
 		"signin_organisation": SignIn{Base: Base{CSRF: "csrf-1"}, Organisation: true, Next: "/agent"},
@@ -110,10 +126,13 @@ func full() map[string]Page {
 			Timeline: []dispute.Line{{At: *local(14, 0), What: "delivery window opens", Source: "delivery record"}, {At: *local(14, 4), What: "photo taken (context)", Source: "driver's phone, sent with photo 9f86d081884c"},
 				{At: *local(14, 6), What: "recorded as delivered", Source: "delivery record"}},
 			Undated: []dispute.Line{{What: "Behind the planter, left of the door", Source: "driver's note"}}, NotOnRecord: []string{"where the package was scanned", "any contact attempt"},
-			Driver:  &dispute.DriverRecord{DriverID: "D7", Packages: 500, NotReceived: 2, From: now.AddDate(0, -1, 0), To: now},
-			Due: claim.DueAt, Channels: []dispute.Channel{{Name: "stripe", Title: "Stripe"}, {Name: "email", Title: "E-mail of the driver"}},
+			Driver: &dispute.DriverRecord{DriverID: "D7", Packages: 500, NotReceived: 2, From: now.AddDate(0, -1, 0), To: now},
+			Due:    claim.DueAt, Channels: []dispute.Channel{{Name: "stripe", Title: "Stripe"}, {Name: "email", Title: "E-mail of the driver"}},
 			Packets: []PacketRow{{"0198-packet", now}}, Issued: "0198-packet"},
-		"reaudits": Reaudits{base, []audit.Run{running, run}, "c"},
+		"standing":     DriverStanding{base, assessed, days, "C1", standing.Great},
+		"standing_own": DriverStanding{Base: driver, Report: assessed, History: days},
+		"drivers":      Drivers{base, []standing.Snapshot{{DriverID: "D7", Day: "2026-05-04", ComputedAt: now, Assessment: assessed.Assessment}}, standing.Fair, "c"},
+		"reaudits":     Reaudits{base, []audit.Run{running, run}, "c"},
 		"reaudit": Reaudit{base, run, []audit.Flip{
 			{UploadID: "U1", PhotoID: photoID, TrackingID: "TBA310000000101", DriverID: "D7", Before: audit.Accept, After: audit.Retake, Check: "blur", Detail: "blur 1.31 (limit 1)"},
 			{UploadID: "U2", PhotoID: photoID, TrackingID: "TBA310000000102", Before: audit.Retake, After: audit.Review}}, "c"},
@@ -127,7 +146,8 @@ func empty() map[string]Page {
 	stop := Stop{Delivery: audit.Delivery{TrackingID: "T1"}}
 	return map[string]Page{
 		"signin": SignIn{}, "home": Home{}, "driver": Driver{Base: d}, "driver_stop": DriverStop{Base: d, Stop: stop}, "driver_verdict": DriverVerdict{Base: d, Stop: stop},
-		"agent": Agent{}, "agent_claim": AgentClaim{CaseFile: dispute.CaseFile{Claim: dispute.Claim{ClaimID: "C1"}}}, "reaudits": Reaudits{}, "reaudit": Reaudit{}, "problem": Problem{},
+		"agent": Agent{}, "agent_claim": AgentClaim{CaseFile: dispute.CaseFile{Claim: dispute.Claim{ClaimID: "C1"}}}, "reaudits": Reaudits{}, "standing": DriverStanding{Base: Base{Role: audit.Agent}, Report: standing.Targets2026().Judge(standing.Facts{DriverID: "D1"}, now)},
+		"drivers": Drivers{}, "reaudit": Reaudit{}, "problem": Problem{},
 	}
 }
 
@@ -152,6 +172,8 @@ func hostile(t *testing.T) map[string]Page {
 	points := []dispute.Point{{Rule: evil, Text: evil, Source: evil}}
 	lines := []dispute.Line{{At: now, Local: evil, What: evil, Source: evil}}
 	run := audit.Run{RunID: evil, Checklist: evil, Filter: audit.Filter{DriverID: evil}, StartedAt: now}
+	evilReport := standing.Report{DriverID: evil, Label: evil, Assessment: standing.Assessment{Standing: evil, Unknown: []string{evil}, Figures: []standing.Figure{{Name: evil, Unit: evil, Standing: evil, Counted: evil}}},
+		Warnings: []standing.Warning{{Kind: evil, Text: evil}}, Events: []standing.Event{{At: now, Kind: standing.PackageMissing, Figure: evil, ID: evil, Text: long}, {At: now, Kind: evil, ID: evil, Text: evil}}}
 	return map[string]Page{
 		"signin": SignIn{base, evil, evil, evil, true}, "signin_organisation": SignIn{Base: base, Next: evil, Organisation: true}, "home": Home{base}, "driver": Driver{base, []Stop{stop}},
 		"driver_stop":    DriverStop{base, stop, []audit.Delivery{d}, []Photo{photo}, evil},
@@ -161,6 +183,8 @@ func hostile(t *testing.T) map[string]Page {
 			Recommendation: dispute.Recommendation{Recommendation: evil, Summary: evil, Reasons: points, Weaknesses: points}}, lines, lines, []string{evil},
 			&dispute.DriverRecord{DriverID: evil}, []PacketRow{{evil, now}}, evil, evil, nil,
 			&dispute.Outcome{Decision: evil, Note: evil, DecidedAt: now}, []dispute.Channel{{Name: evil, Title: evil}}},
+		"standing": DriverStanding{base, evilReport, []standing.Day{{Day: evil, Standing: evil, Changes: []standing.Change{{Figure: evil, From: evil, To: evil}}, Events: evilReport.Events}}, evil, evil},
+		"drivers":  Drivers{base, []standing.Snapshot{{DriverID: evil, Day: evil, Assessment: evilReport.Assessment}}, evil, evil},
 		"reaudits": Reaudits{base, []audit.Run{run}, evil},
 		"reaudit":  Reaudit{base, run, []audit.Flip{{UploadID: evil, PhotoID: evil, TrackingID: evil, DriverID: evil, Before: evil, After: evil, Check: evil, Detail: evil}}, evil},
 		"problem":  Problem{base, 500, evil, evil, evil},

@@ -46,7 +46,7 @@ type Base struct {
 }
 
 // pages are all pages, for parsing their templates at start.
-var pages = []Page{SignIn{}, Home{}, Driver{}, DriverStop{}, DriverVerdict{}, Agent{}, AgentClaim{}, Reaudits{}, Reaudit{}, Problem{}}
+var pages = []Page{SignIn{}, Home{}, Driver{}, DriverStop{}, DriverVerdict{}, Agent{}, AgentClaim{}, DriverStanding{}, Drivers{}, Reaudits{}, Reaudit{}, Problem{}}
 
 // Pages renders pages. It is safe for concurrent use.
 type Pages struct {

@@ -231,6 +231,22 @@ func TestPagesShow(t *testing.T) {
 		{fullPages["agent_claim"], "[role=status] a[href='/api/v1/packets/0198-packet.zip']", []string{"download it"}},
 		{emptyPages["agent_claim"], ".empty", []string{"Nothing on record.", "None found.", "No photos on record.", "Nothing on record.", "None yet."}},
 
+		{fullPages["standing"], ".verdict.look .summary", []string{"Fair, by the operator targets"}},
+		{fullPages["standing"], ".figures tbody tr:nth-child(2) > *", []string{"Delivered", "Fair", "97%", "at least 97%", "485 of 500 packages delivered"}},
+		{fullPages["standing"], ".figures tbody tr:nth-child(4) > *", []string{"Not received", "Great", "1 package", "at most 2 packages", "1 of 485 delivered packages claimed or conceded as not received, each once"}},
+		{fullPages["standing"], ".figures tbody tr:nth-child(6) > *", []string{"Customer feedback", "Unknown", "", "at least 4.5 stars", "0 stars in 0 ratings of the window's time; needed are at least 5"}},
+		{fullPages["standing"], "[aria-labelledby=warnings] li", []string{"The standing was fantastic on 2026-05-01 and is fair now"}},
+		{fullPages["standing"], ".moved li", []string{"May 3, 2026Claim C1: package T1 not received What if it had not been made?"}},
+		{fullPages["standing"], ".moved a[href='?without_claim=C1']", []string{"What if it had not been made?"}},
+		{fullPages["standing"], "[role=status]", []string{"Without C1 the standing would be great. Back to all claims"}},
+		{fullPages["standing"], ".days tbody tr > *", []string{"2026-05-04", "Fair", "Delivered: 98% to 97%; Customer feedback: 4.6 to unknown", "Claim C1: package T1 not received"}},
+		{fullPages["standing_own"], "h1", []string{"Your standing"}},
+		{fullPages["standing_own"], ".moved a[href='?without_claim=C1']", []string{"What if it had not been made?"}},
+		{emptyPages["standing"], ".verdict.none .summary", []string{"Unknown: too little data, by the operator targets"}},
+		{emptyPages["standing"], ".empty", []string{"Nothing that counts against the driver.", "No day is on record yet."}},
+		{fullPages["drivers"], "tbody tr > *", []string{"D7", "Fair", "97%", "97%", "1 package", "100%", "500"}},
+		{fullPages["drivers"], "a[rel=next][href='/agent/drivers?standing=fair&after=c']", []string{"More drivers"}},
+		{emptyPages["drivers"], ".empty code", []string{"porchlight standings"}},
 		{fullPages["reaudits"], "tbody tr:nth-child(2) > *", []string{"May 4, 2026, 7:30 PM UTC", "guide-2026b", "Finished", "18250", "2", "1"}},
 		{emptyPages["reaudits"], ".empty code", []string{"porchlight audit --reaudit"}},
 		{fullPages["reaudit"], "tbody .badge", []string{"Accept", "Retake", "Retake", "Review"}},
@@ -249,8 +265,8 @@ func TestPagesShow(t *testing.T) {
 
 func TestNavigationByRole(t *testing.T) {
 	p := mustNew(t)
-	claims := []string{"Claims", "Re-audits"}
-	for role, want := range map[audit.Role][]string{"": {}, audit.Driver: {"Stops"}, audit.Agent: claims, audit.Admin: claims, audit.Dispatch: {}} {
+	claims := []string{"Claims", "Drivers", "Re-audits"}
+	for role, want := range map[audit.Role][]string{"": {}, audit.Driver: {"Stops", "Standing"}, audit.Agent: claims, audit.Admin: claims, audit.Dispatch: {}} {
 		got := []string{}
 		doc := render(t, p, Home{Base{Role: role}})
 		doc.Find("nav a").Each(func(_ int, s *goquery.Selection) { got = append(got, text(s)) })

@@ -35,8 +35,9 @@ var words = template.FuncMap{
 	"scaled":    func(s dispute.Sketch) float64 { return s.ScaleM * s.PerMetre },
 	"decision":  decisionWords,
 	"decisions": func() []dispute.Decision { return dispute.Decisions },
-	"seq":       func(v ...any) []any { return v },
-	"pair":      func(a, b any) map[string]any { return map[string]any{"A": a, "B": b} },
+	"standing":  standingWords, "standingTone": standingTone, "figure": figureWords, "figureValue": figureValue, "figureLimit": figureLimit, "changed": changeWords,
+	"seq":  func(v ...any) []any { return v },
+	"pair": func(a, b any) map[string]any { return map[string]any{"A": a, "B": b} },
 }
 
 func decisionWords(d dispute.Decision) string {

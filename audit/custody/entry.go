@@ -45,6 +45,11 @@ const (
 	ReauditAdvanced    Action = "reaudit.advanced" // reports were appended
 	ReauditFinished    Action = "reaudit.finished"
 	AddressLocated     Action = "address.located" // geocoded; reports were appended
+
+	BlockChanged       Action = "block.changed"
+	FeedbackChanged    Action = "feedback.changed"
+	ConcessionChanged  Action = "concession.changed"
+	PhotoReportChanged Action = "photo_report.changed"
 )
 
 // Kind is the kind of thing that something was done to.
@@ -64,10 +69,15 @@ const (
 	Checklist  Kind = "checklist"
 	Reaudit    Kind = "reaudit"
 	Address    Kind = "address" // the SHA-256 of its key
+
+	Block       Kind = "block"
+	Feedback    Kind = "feedback"
+	Concession  Kind = "concession"
+	PhotoReport Kind = "photo_report" // WEEK@DRIVER, a row of a carrier's report
 )
 
 // Kinds are all kinds.
-var Kinds = []Kind{Photo, Delivery, Event, Track, Attachment, Claim, Packet, Token, Person, Webhook, Checklist, Reaudit, Address}
+var Kinds = []Kind{Photo, Delivery, Event, Track, Attachment, Claim, Packet, Token, Person, Webhook, Checklist, Reaudit, Address, Block, Feedback, Concession, PhotoReport}
 
 // Subject is the thing that something was done to.
 type Subject struct {

@@ -17,6 +17,7 @@ import (
 	"porchlight/audit/exif"
 	"porchlight/audit/geo"
 	"porchlight/audit/pixel"
+	"porchlight/audit/vision"
 )
 
 // objects is a folder with a file per key.
@@ -190,12 +191,86 @@ func undecodable() scene {
 	return sceneOf(delivery(), nil, p)
 }
 
+// wrongAddress was scanned and photographed three streets away, with another number in the
+// photo, together with packages of other stops; the track has the driver there too.
+func wrongAddress() scene {
+	d := delivery()
+	there := north(410)
+	d.ScanLatitude = &there.Latitude
+	s := sceneOf(d, nil, shoot(4, audit.Retake, located(audit.Fail, 400, 150, "phone"),
+		audit.Finding{Check: "house_number", Result: audit.Fail, Value: "1436", Limit: "1428", Reason: "other", Source: "vision", Detail: "1436 is read, the address has 1428",
+			Box: &vision.Box{0.55, 0.12, 0.7, 0.2}, Score: 0.97}))
+	s.evidence.Photos[0].Upload.Fix.Point = north(400)
+	s.evidence.History = History{NearScans: []NearScan{{TrackingID: "TBA-7", At: *at("2026-03-04T23:02:12Z")}, {TrackingID: "TBA-8", At: *at("2026-03-04T23:02:50Z")}}}
+	for i, m := range []float64{-200, 120, 380, 420, 700} {
+		s.evidence.Track = append(s.evidence.Track, TrackPoint{DriverID: d.DriverID, At: at("2026-03-04T23:00:00Z").Add(time.Duration(i) * time.Minute), Point: north(m), AccuracyM: 6})
+	}
+	return s
+}
+
+// handedOver needed a password, which failed once; the customer was texted and called first.
+func handedOver() scene {
+	d := delivery()
+	d.Instruction, d.Proofs = audit.HandToCustomer, audit.Proofs{audit.ProofOneTimePassword}
+	event := func(n int, kind, clock, detail string) Event {
+		e := Event{EventID: fmt.Sprint("E-", n), TrackingID: d.TrackingID, Kind: kind, At: *at("2026-03-04T" + clock + "Z"), Source: "driver's phone", Detail: detail, RecordedAt: *at("2026-03-04T23:03:00Z")}
+		return e.Redacted()
+	}
+	arrival := event(1, "arrival", "22:56:40", "")
+	arrival.Latitude, arrival.Longitude = &stop.Latitude, &stop.Longitude
+	return sceneOf(d, []Event{arrival, event(2, "contact_text", "22:57:00", "At your door"), event(3, "contact_call", "22:59:30", "no answer"),
+		event(4, "contact_answer", "23:01:00", "comes down"), event(5, "password_failed", "23:01:50", "123456 was wrong"), event(6, "password_entered", "23:02:05", "accepted")})
+}
+
+// hiddenAway is a hidden package with its two photos and a customer's message.
+func hiddenAway() scene {
+	d := delivery()
+	d.Instruction = audit.Hidden
+	near, far := shoot(5, audit.Accept, located(audit.Pass, 9, 50, "exif"), timed, matches), shoot(6, audit.Accept, located(audit.Pass, 11, 50, "exif"), timed, matches)
+	near.Upload.Role, far.Upload.Role = audit.CloseUp, audit.Context
+	near.Report.Findings = append(near.Report.Findings, audit.Finding{Check: "package", Result: audit.Pass, Value: 0.62, Source: "vision", Detail: "a package", Box: &vision.Box{0.25, 0.35, 0.7, 0.85}, Score: 0.62})
+	s := sceneOf(d, []Event{{EventID: "E-9", TrackingID: d.TrackingID, Kind: "customer_told_delivered", At: *at("2026-03-04T23:02:40Z"), Source: "carrier", Detail: "behind the planter", RecordedAt: *at("2026-03-04T23:02:41Z")}}, near, far)
+	s.evidence.Attached = []Attachment{{AttachmentID: "A-1", TrackingID: d.TrackingID, SHA256: audit.PhotoID([]byte("%PDF-1.7 mail")), MediaType: "application/pdf", Bytes: 13,
+		What: "E-mail: please hide it from the street", At: *at("2026-03-04T18:00:00Z"), AddedBy: "token:agent-1", AddedAt: *at("2026-03-06T20:00:00Z")}}
+	return s
+}
+
+func inApartment() scene {
+	d := delivery()
+	d.Kind, d.Unit, d.RadiusM = audit.Apartment, "4B", ptr(90.0)
+	return sceneOf(d, []Event{{EventID: "E-2", TrackingID: d.TrackingID, Kind: "access_problem", At: *at("2026-03-04T22:58:00Z"), Source: "driver's phone", Detail: "the gate's code did not work at first", RecordedAt: *at("2026-03-04T22:58:01Z")}},
+		shoot(7, audit.Review, located(audit.Pass, 62, 90, "phone"), timed, audit.Finding{Check: "house_number", Result: audit.Pass, Value: "4B", Source: "vision"},
+			audit.Finding{Check: "person", Result: audit.Warn, Value: 0.41, Limit: 0.35, Reason: "human_in_the_picture", Source: "vision", Detail: "a person", Box: &vision.Box{0.02, 0.2, 0.2, 0.95}}))
+}
+
+func inMailroom() scene {
+	d := delivery()
+	d.Kind, d.Instruction = audit.Mailroom, audit.ToMailroom
+	s := sceneOf(d, nil, shoot(8, audit.Accept, located(audit.Pass, 22, 50, "phone"), timed))
+	s.evidence.History = History{StopClaims: 3, StopPackages: 120}
+	return s
+}
+
+// nonLatin has names in scripts that fonts know and that they do not.
+func nonLatin() scene {
+	s := strong()
+	s.evidence.Delivery.Address, s.evidence.Delivery.Locality = "Λεωφόρος Νίκης 14, Нгуен Văn Cừ", "Đà Nẵng / Zürich / Київ"
+	s.evidence.Delivery.Note = "Left with 王小明 and محمد, by the planter."
+	s.claim.Statement = "Tôi chưa nhận được hàng. 商品が届いていません。\nНичего не пришло."
+	return s
+}
+
 // serve makes a service over what the scene has on record.
 func (s scene) serve(t testing.TB, signer *Signer) *Service {
 	t.Helper()
 	dir := objects(t.TempDir())
 	for _, p := range s.shots {
 		if err := dir.Put(t.Context(), audit.ObjectKey(p.Upload.PhotoID), p.bytes, p.Upload.MediaType); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, a := range s.evidence.Attached {
+		if err := dir.Put(t.Context(), AttachmentKey(a.SHA256), []byte("%PDF-1.7 mail"), a.MediaType); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -13,7 +13,8 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestGoldenPackets(t *testing.T) {
 	for name, s := range map[string]scene{"strong": strong(), "weak": weak(), "no_photo": withoutPhoto(),
-		"unknown_delivery": unknownDelivery(), "undecodable": undecodable()} {
+		"unknown_delivery": unknownDelivery(), "undecodable": undecodable(), "wrong_address": wrongAddress(), "one_time_password": handedOver(),
+		"hidden": hiddenAway(), "apartment": inApartment(), "mailroom": inMailroom(), "non_latin": nonLatin()} {
 		t.Run(name, func(t *testing.T) {
 			service, p := s.issue(t, nil)
 			frozen, err := service.Records.Packet(t.Context(), p.PacketID)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -18,7 +19,7 @@ import (
 // readCSV reads a header, then a row a record.
 func readCSV[T any](s *source, f fields, yield func(Row[T], error) bool) error {
 	p := &parser{cells: bufio.NewReader(nil)}
-	header, err := readHeader(s, p, f)
+	header, err := readHeader(s, p, f, columnsOf[T]())
 	if err != nil {
 		return err
 	}
@@ -52,8 +53,27 @@ func readCSV[T any](s *source, f fields, yield func(Row[T], error) bool) error {
 	}
 }
 
+// Columned is a row type whose CSV may also have the columns of somebody else's report.
+type Columned interface {
+	// Columns are the fields by the names of such columns, as [FoldColumn] writes them. A
+	// column without a field is passed over.
+	Columns() map[string]string
+}
+
+// FoldColumn is a column's name in lower case, its spaces and line breaks as one space
+// each: reports break long headers anywhere.
+func FoldColumn(name string) string { return strings.Join(strings.Fields(strings.ToLower(name)), " ") }
+
+func columnsOf[T any]() map[string]string {
+	var v T
+	if c, ok := any(&v).(Columned); ok {
+		return c.Columns()
+	}
+	return nil
+}
+
 // readHeader reads the column names and holds them against the fields.
-func readHeader(s *source, p *parser, f fields) ([]string, error) {
+func readHeader(s *source, p *parser, f fields, others map[string]string) ([]string, error) {
 	for {
 		rec, err := s.record(true)
 		if err != nil {
@@ -70,7 +90,14 @@ func readHeader(s *source, p *parser, f fields) ([]string, error) {
 		}
 		names := p.record // the next record is another slice
 		seen := map[string]bool{}
-		for _, name := range names {
+		for i, name := range names {
+			if field, ok := others[FoldColumn(name)]; ok && f[name] == nil {
+				if field == "" {
+					names[i] = fmt.Sprint("column ", i+1) // passed over: no field is called so
+					continue
+				}
+				names[i], name = field, field
+			}
 			if _, ok := f[name]; !ok {
 				if len(names) == 1 && strings.ContainsAny(name, ";\t") {
 					return nil, audit.Errorf(audit.CodeInvalid, "The columns are separated by commas, not by semicolons or tabs")
@@ -180,7 +207,7 @@ var cellReaders = csvutil.NewUnmarshalers(
 		switch strings.ToLower(string(b)) {
 		case "", "false", "0", "no":
 			*v = false
-		case "true", "1", "yes":
+		case "true", "1", "yes", "x", "\u2022", "\u25cf", "\u2713": // bullets and ticks stand in carriers' reports
 			*v = true
 		default:
 			return errCell

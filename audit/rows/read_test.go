@@ -362,3 +362,28 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// report is a row that may also come with the columns of somebody else's report.
+type report struct {
+	ID   string `json:"id"`
+	Far  bool   `json:"far"`
+	Note string `json:"note"`
+}
+
+func (report) Columns() map[string]string {
+	return map[string]string{"tracking id": "id", "delivered > 50 m": "far", "service area": "", "dsp": ""}
+}
+
+func TestReadOthersColumns(t *testing.T) {
+	show := func(r report) string { return fmt.Sprint(r.ID, " ", r.Far, " ", r.Note) }
+	got, end := outcomes(t, CSV, "\"Tracking\r\n ID\",Service Area,\"Delivered >\n50 m\",note,DSP\nT1,X,\u2022,a,\nT2,X,1,,\nT3,,,,\nT4,X,perhaps,,\n", show)
+	want := []string{"4 T1 true a", "5 T2 true ", "6 T3 false ", `7 invalid: far: "perhaps" is not true or false`}
+	if diff := cmp.Diff(want, got); diff != "" || end != nil {
+		t.Errorf("%v (-want +got):\n%s", end, diff)
+	}
+	for header, want := range map[string]string{"Tracking ID,id\nT1,T2\n": "twice", "Tracking ID,column 2\nT1,x\n": `no column "column 2"`, "Tracking,DSP\nT1,x\n": `no column "Tracking"`} {
+		if _, end := outcomes(t, CSV, header, show); end == nil || !strings.Contains(end.Error(), want) {
+			t.Errorf("%q: %v, want %s", header, end, want)
+		}
+	}
+}

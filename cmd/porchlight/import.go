@@ -2,11 +2,13 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +16,7 @@ import (
 	"porchlight/audit"
 	"porchlight/audit/dispute"
 	"porchlight/audit/rows"
+	"porchlight/audit/standing"
 )
 
 // importBatch is how many rows are stored in one transaction.
@@ -21,18 +24,22 @@ const importBatch = 500
 
 func importCommand() *cobra.Command {
 	var s storeSettings
-	var format string
+	var format, week string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "import deliveries|claims FILE",
-		Short: "Import deliveries or claims from JSON, NDJSON or CSV",
-		Long: `Import deliveries or claims, row by row: good rows go in, bad rows are listed with their
+		Use:   "import deliveries|claims|blocks|feedback|concessions|photo-reports FILE",
+		Short: "Import deliveries, claims or what standings are made of from JSON, NDJSON or CSV",
+		Long: `Import deliveries, claims, drivers' blocks, customers' feedback, or a carrier's concessions
+and weekly photo reports, row by row: good rows go in, bad rows are listed with their
 line and the reason. Importing the same file again changes nothing, so an import that was
 cut off is simply started again. FILE may be - for standard input.
 
+CSV of feedback, concessions and photo reports may have the columns of the carrier's own
+reports. --week says which week a photo report is of where its rows do not.
+
 Exit status: 0 all rows are in; 1 some were rejected; 2 the file could not be read on.`,
 		Args:      cobra.ExactArgs(2),
-		ValidArgs: []string{"deliveries", "claims"},
+		ValidArgs: []string{"deliveries", "claims", "blocks", "feedback", "concessions", "photo-reports"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			st, err := s.open(cmd.Context())
 			if err != nil {
@@ -49,12 +56,32 @@ Exit status: 0 all rows are in; 1 some were rejected; 2 the file could not be re
 				return importFile(cmd, args[1], format, asJSON, func(ctx context.Context, c []dispute.Claim) ([]audit.Change, error) {
 					return st.db.PutClaims(ctx, c, now())
 				})
+			case "blocks":
+				return importFile(cmd, args[1], format, asJSON, func(ctx context.Context, b []standing.Block) ([]audit.Change, error) {
+					return st.db.PutBlocks(ctx, b, now())
+				})
+			case "feedback":
+				return importFile(cmd, args[1], format, asJSON, func(ctx context.Context, f []standing.Feedback) ([]audit.Change, error) {
+					return st.db.PutFeedback(ctx, f, now())
+				})
+			case "concessions":
+				return importFile(cmd, args[1], format, asJSON, func(ctx context.Context, c []standing.Concession) ([]audit.Change, error) {
+					return st.db.PutConcessions(ctx, c, now())
+				})
+			case "photo-reports":
+				return importFile(cmd, args[1], format, asJSON, func(ctx context.Context, p []standing.PhotoWeek) ([]audit.Change, error) {
+					for i := range p {
+						p[i].Week = cmp.Or(p[i].Week, week)
+					}
+					return st.db.PutPhotoWeeks(ctx, p, now())
+				})
 			}
-			return fmt.Errorf("import %q: deliveries and claims can be imported", args[0])
+			return fmt.Errorf("import %q: %s can be imported", args[0], strings.Join(cmd.ValidArgs, ", "))
 		},
 	}
 	s.flags(cmd.Flags())
 	cmd.Flags().StringVar(&format, "format", "", "json, ndjson or csv; default by the file's name or first bytes")
+	cmd.Flags().StringVar(&week, "week", "", "of a photo report whose rows do not name theirs, such as 2026-W47")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the summary as JSON")
 	return cmd
 }

@@ -5,7 +5,8 @@
 //	porchlight audit --reaudit        judge stored measurements again
 //	porchlight checklist              print the built-in checklist as YAML
 //	porchlight serve                  run the service
-//	porchlight import KIND FILE       import deliveries or claims
+//	porchlight import KIND FILE       import deliveries, claims, or what standings are made of
+//	porchlight standings              compute all drivers' standings and print them
 //	porchlight packet CLAIM -o FILE   issue a dispute packet
 //	porchlight verify FILE            check a packet without a server
 //	porchlight verify --custody       check the custody log for removed and altered rows
@@ -81,7 +82,7 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	root.PersistentFlags().String("config", "", "YAML file with settings, one `key: value` a line, keys as the flags' names")
-	root.AddCommand(auditCommand(), checklistCommand(), serveCommand(), importCommand(), packetCommand(), verifyCommand(), tokenCommand(), webhookCommand(),
+	root.AddCommand(auditCommand(), checklistCommand(), serveCommand(), importCommand(), standingsCommand(), packetCommand(), verifyCommand(), tokenCommand(), webhookCommand(),
 		geocodeCommand(), modelsCommand(), demoCommand())
 	return root
 }

@@ -109,7 +109,7 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 	}
 	webhooks := sender.New(sender.Config{Outbox: st.db, AllowPrivate: s.webhookPrivate, UserAgent: "Porchlight/" + version, Log: log})
 	watched := append(st.collectors(), webhooks, measuring)
-	work := []func(context.Context){webhooks.Run}
+	work := []func(context.Context){webhooks.Run, func(ctx context.Context) { keepStandings(ctx, st.db, log) }}
 	if client != nil {
 		places := newGeocoder(st, client, log)
 		watched, work = append(watched, places), append(work, places.Run)

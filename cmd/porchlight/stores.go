@@ -97,7 +97,7 @@ func (s *storeSettings) open(ctx context.Context) (*stores, error) {
 		db.Close()
 		return nil, err
 	}
-	st.dispute = dispute.NewService(dispute.Config{Records: db, Objects: objects, NewID: newID, Now: time.Now, Signer: signer, Document: pdf.Document{Originals: st.audit.Original}})
+	st.dispute = dispute.NewService(dispute.Config{Records: db, Objects: objects, NewID: newID, Now: time.Now, Signer: signer, DriverRecord: driverRecord(db), Document: pdf.Document{Originals: st.audit.Original}})
 	return st, nil
 }
 

@@ -3,7 +3,6 @@ package sqldb
 import (
 	"context"
 	"math"
-	"slices"
 	"strconv"
 	"time"
 
@@ -34,7 +33,7 @@ func (db *DB) PutClaims(ctx context.Context, cs []dispute.Claim, at time.Time) (
 		if err := s.dialect.lock(ctx, s, []int64{importLock}); err != nil {
 			return err
 		}
-		kept, err := s.keptClaims(ctx, ids)
+		kept, err := s.keptText(ctx, "claims", "claim_id", ids)
 		if err != nil {
 			return err
 		}
@@ -81,24 +80,6 @@ func (db *DB) PutClaims(ctx context.Context, cs []dispute.Claim, at time.Time) (
 		return s.logRows(ctx, custody.ClaimChanged, custody.Claim, ids, changes, func(id string) string { return kept[id] })
 	})
 	return changes, err
-}
-
-// keptClaims loads the JSON of what is on record under the ids.
-func (s session) keptClaims(ctx context.Context, ids []string) (map[string]string, error) {
-	kept := map[string]string{}
-	for chunk := range slices.Chunk(ids, chunkRows) {
-		marks, args := s.list(chunk)
-		_, err := collect(ctx, s, func(scan func(...any) error) (none struct{}, err error) {
-			var id, text string
-			err = scan(&id, &text)
-			kept[id] = text
-			return none, err
-		}, `SELECT claim_id, json FROM claims WHERE claim_id IN (`+marks+`)`, args...)
-		if err != nil {
-			return nil, err
-		}
-	}
-	return kept, nil
 }
 
 // Claims lists the claims of a filter, those due first first, at most limit from the one

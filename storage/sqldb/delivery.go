@@ -10,6 +10,7 @@ import (
 
 	"porchlight/audit"
 	"porchlight/audit/custody"
+	"porchlight/audit/standing"
 )
 
 // Delivery finds a delivery. Errors: [audit.CodeNotFound], [audit.CodeUnavailable].
@@ -144,6 +145,7 @@ func (db *DB) PutDeliveries(ctx context.Context, ds []audit.Delivery, at time.Ti
 type deliveryRow struct {
 	trackingID, driverID, stopKey string
 	sortAt, importedAt, scannedAt int64 // scannedAt is 0 where it is not on record
+	mark                          standing.Mark
 	json                          string
 
 	address  audit.PostalAddress // of a stop without a position, where unplaced says so
@@ -190,6 +192,7 @@ func (r deliveryRow) merge(d audit.Delivery) (merged deliveryRow, moved bool, er
 	whole.Geocoded = nil // it is kept elsewhere
 	merged = deliveryRow{trackingID: whole.TrackingID, driverID: whole.DriverID, stopKey: whole.Key(), importedAt: r.importedAt}
 	merged.address, merged.unplaced = whole.Unplaced()
+	merged.mark = standing.MarkOf(whole)
 	merged.sortAt = merged.importedAt
 	if t := cmp.Or(whole.WindowStart, whole.DeliveredAt, whole.ScannedAt); t != nil {
 		merged.sortAt = micros(*t)
@@ -232,11 +235,11 @@ func (s session) saveDeliveries(ctx context.Context, kept map[string]deliveryRow
 	var rows [][]any
 	for id := range changed {
 		r := kept[id]
-		rows = append(rows, []any{r.trackingID, r.driverID, r.stopKey, r.sortAt, r.importedAt, r.json, r.addressKey(), r.scannedAt})
+		rows = append(rows, []any{r.trackingID, r.driverID, r.stopKey, r.sortAt, r.importedAt, r.json, r.addressKey(), r.scannedAt, int64(r.mark)})
 	}
-	err := s.insert(ctx, `INSERT INTO deliveries (tracking_id, driver_id, stop_key, sort_at, imported_at, json, address_key, scanned_at) VALUES`,
-		`ON CONFLICT (tracking_id) DO UPDATE SET driver_id = excluded.driver_id, stop_key = excluded.stop_key,
-			sort_at = excluded.sort_at, json = excluded.json, address_key = excluded.address_key, scanned_at = excluded.scanned_at`, rows)
+	err := s.insert(ctx, `INSERT INTO deliveries (tracking_id, driver_id, stop_key, sort_at, imported_at, json, address_key, scanned_at, mark) VALUES`,
+		`ON CONFLICT (tracking_id) DO UPDATE SET driver_id = excluded.driver_id, stop_key = excluded.stop_key, sort_at = excluded.sort_at,
+			json = excluded.json, address_key = excluded.address_key, scanned_at = excluded.scanned_at, mark = excluded.mark`, rows)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func (db *DB) migrate(ctx context.Context) error {
 		}}, nil)),
 		// Its triggers are not the same on both databases: they are made in one step with
 		// its table, so that there is no custody log without them.
-		goose.WithExcludeNames([]string{custodyMigration, geocodingMigration}),
+		goose.WithExcludeNames([]string{custodyMigration, geocodingMigration, standingMigration}),
 		goose.WithGoMigrations(goose.NewGoMigration(3, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 			if err := runStatements(ctx, tx, folder, custodyMigration); err != nil {
 				return err
@@ -41,6 +41,10 @@ func (db *DB) migrate(ctx context.Context) error {
 		// Its keys are made of what deliveries hold as JSON, which no SQL of both databases reads.
 		goose.WithGoMigrations(goose.NewGoMigration(6, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 			return db.addGeocoding(ctx, tx, folder)
+		}}, nil)),
+		// Likewise what each delivery counts for.
+		goose.WithGoMigrations(goose.NewGoMigration(8, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+			return db.addStandings(ctx, tx, folder)
 		}}, nil)),
 	}
 	if db.dialect.goose() == goose.DialectPostgres {

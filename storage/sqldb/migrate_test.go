@@ -1,26 +1,33 @@
 package sqldb
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
 	"porchlight/audit"
+	"porchlight/audit/standing"
 )
 
-// TestGeocodingOfWhatIsOnRecord holds that deliveries from before geocoding are queued
-// when their database is brought up to date.
-func TestGeocodingOfWhatIsOnRecord(t *testing.T) {
+// TestMigrationsOfWhatIsOnRecord holds that deliveries from before geocoding are queued,
+// and those from before standings counted, when their database is brought up to date.
+func TestMigrationsOfWhatIsOnRecord(t *testing.T) {
 	both(t, func(t *testing.T, db *DB) {
 		at := time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC)
 		latitude, longitude := 47.5, -122.5
 		if _, err := db.PutDeliveries(t.Context(), []audit.Delivery{
-			{TrackingID: "T1", Stop: audit.Stop{Address: "1 Elm St", Locality: "Springfield"}},
+			{TrackingID: "T1", DriverID: "D1", Outcome: audit.Delivered, Stop: audit.Stop{Address: "1 Elm St", Locality: "Springfield"}},
 			{TrackingID: "T2", Stop: audit.Stop{Address: "2 Elm St", Locality: "Springfield", Latitude: &latitude, Longitude: &longitude}},
 		}, at); err != nil {
 			t.Fatal(err)
 		}
 		for _, statement := range []string{
+			`DROP TABLE outcomes`, `DROP INDEX claims_by_decision`, `DROP INDEX claims_by_decided`, `ALTER TABLE claims DROP COLUMN decision`,
+			`ALTER TABLE claims DROP COLUMN recommended`, `ALTER TABLE claims DROP COLUMN decided_at`, `DROP INDEX deliveries_by_stop`, `DROP INDEX deliveries_by_scan`,
+			`ALTER TABLE deliveries DROP COLUMN scanned_at`, `DROP TABLE track_points`, `DROP TABLE attachments`,
 			`DROP INDEX claims_by_delivery`, `DROP INDEX deliveries_by_time`, `DROP INDEX tokens_by_driver`,
+			`DROP INDEX deliveries_counted`, `ALTER TABLE deliveries DROP COLUMN mark`,
+			`DROP TABLE blocks`, `DROP TABLE feedback`, `DROP TABLE concessions`, `DROP TABLE photo_weeks`, `DROP TABLE standings`,
 			`DROP TABLE geocodes`, `DROP TABLE geocoding`, `DROP INDEX deliveries_by_address`, `ALTER TABLE deliveries DROP COLUMN address_key`,
 			`DELETE FROM goose_db_version WHERE version_id >= 6`,
 		} {
@@ -45,6 +52,10 @@ func TestGeocodingOfWhatIsOnRecord(t *testing.T) {
 		}
 		if d, err := db.Delivery(t.Context(), "T1"); err != nil || d.Geocoded == nil {
 			t.Errorf("T1 is geocoded as %+v, %v", d.Geocoded, err)
+		}
+		facts, err := db.DriverFacts(t.Context(), standing.Targets2026(), "D1", at)
+		if want := []standing.Package{{TrackingID: "T1", At: at, Mark: standing.Counted | standing.Attempted | standing.Delivered}}; err != nil || !reflect.DeepEqual(facts.Packages, want) {
+			t.Errorf("D1's packages are %+v, %v", facts.Packages, err)
 		}
 	})
 }

@@ -57,6 +57,7 @@ type Records interface {
 	Checklist(ctx context.Context, version string) (string, error)
 	Webhooks
 	Geocodes
+	Standings
 	custody.Appender
 	CustodyHead(ctx context.Context) (custody.Head, error)
 	Custody(ctx context.Context, of custody.Subject, after string, limit int) ([]custody.Entry, string, error)
@@ -121,6 +122,8 @@ func TestRecords(t *testing.T, fresh func(t *testing.T) (open func(t *testing.T)
 		{"GeocodingFailures", testGeocodingFailures},
 		{"GeocodesAtOnce", testGeocodesAtOnce},
 		{"GeocodedUploads", testGeocodedUploads},
+		{"StandingImports", testStandingImports},
+		{"StandingsAgree", testStandingsAgree},
 		{"CustodyOfChanges", testCustodyOfChanges},
 		{"CustodyAtOnce", testCustodyAtOnce},
 		{"CustodyPages", testCustodyPages},

@@ -5,8 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"math"
+	"regexp"
+	"strconv"
 	"time"
 
 	"codeberg.org/go-pdf/fpdf"
@@ -48,20 +51,29 @@ func archival(f *fpdf.Fpdf, title string, at time.Time) {
 	})
 }
 
-// identified adds the file identifier, which fpdf writes for encrypted documents alone. It
-// goes into the trailer, behind all that the cross-reference table counts to.
+// trailer is what fpdf writes behind the cross-reference table.
+var trailer = regexp.MustCompile(`(\ntrailer\n<<\n/Size [0-9]+\n/Root [0-9]+ 0 R\n/Info )([0-9]+)( 0 R\n)(>>\nstartxref\n[0-9]+\n%%EOF\n?)$`)
+
+// identified mends the trailer, which lies behind all that the cross-reference table
+// counts to. fpdf writes a file identifier for encrypted documents alone; and it takes the
+// object before the catalog for the document's information, where the output intent's
+// profile stands between them.
 func identified(pdf []byte) ([]byte, error) {
-	trailer := []byte("\ntrailer\n<<\n")
-	at := bytes.LastIndex(pdf, trailer)
-	if at < 0 {
-		return nil, fmt.Errorf("pdf: the document has no trailer")
+	tail := max(0, len(pdf)-1024)
+	at := trailer.FindSubmatchIndex(pdf[tail:])
+	if at == nil {
+		return nil, errors.New("pdf: the document does not end as expected")
+	}
+	part := func(n int) []byte { return pdf[tail+at[2*n] : tail+at[2*n+1]] }
+	info, err := strconv.Atoi(string(part(2)))
+	if err != nil {
+		return nil, fmt.Errorf("pdf: %w", err)
 	}
 	sum := sha256.Sum256(pdf)
-	id := fmt.Sprintf("/ID [<%x> <%x>]\n", sum[:16], sum[:16])
-	out := make([]byte, 0, len(pdf)+len(id))
-	out = append(out, pdf[:at+len(trailer)]...)
-	out = append(out, id...)
-	return append(out, pdf[at+len(trailer):]...), nil
+	out := make([]byte, 0, len(pdf)+80)
+	out = append(out, pdf[:tail+at[0]]...)
+	out = fmt.Appendf(out, "%s%d%s/ID [<%x> <%x>]\n%s", part(1), info-1, part(3), sum[:16], sum[:16], part(4))
+	return out, nil
 }
 
 // srgb is an ICC profile of the sRGB colour space (IEC 61966-2-1), as a matrix with tone

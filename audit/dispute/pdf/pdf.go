@@ -54,7 +54,7 @@ func Write(ctx context.Context, p dispute.Packet, originals Originals, look Look
 	}
 	title := "Claim " + p.ClaimID + ": the record of delivery " + p.Claim.TrackingID
 	s := newSheet(size, "Packet "+p.PacketID+", claim "+p.ClaimID)
-	d := &document{sheet: s, Packet: p, look: look}
+	d := &document{sheet: s, Packet: p, look: look, widths: map[int]bool{}}
 	title, _ = legible(title)
 	archival(s.Fpdf, title, p.IssuedAt)
 	s.AddPage()
@@ -85,6 +85,9 @@ type document struct {
 	*sheet
 	dispute.Packet
 	look Look
+	// widths of the pictures so far: fpdf puts them in order of their width, and two of one
+	// width in either order.
+	widths map[int]bool
 }
 
 // clock is a time in the stop's zone, else in UTC.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"codeberg.org/go-pdf/fpdf"
+	"github.com/disintegration/imaging"
 
 	"porchlight/audit"
 	"porchlight/audit/dispute"
@@ -161,7 +162,7 @@ func (d *document) picture(ctx context.Context, p dispute.Photo, originals Origi
 		return picture{}, err
 	}
 	side := int(math.Ceil(photoWidth / 25.4 * float64(d.look.DPI)))
-	out, size, err := shrunk(b, p, side, d.look.Quality)
+	out, size, err := shrunk(b, p, side, d.look.Quality, d.widths)
 	if err != nil {
 		var e *decode.Error
 		if !errors.As(err, &e) {
@@ -169,15 +170,17 @@ func (d *document) picture(ctx context.Context, p dispute.Photo, originals Origi
 		}
 		return blank("The photo does not decode: " + e.Error() + ". Its bytes are kept as they were received.")
 	}
+	d.widths[size.X] = true
 	name := p.PhotoID + ".jpg"
 	d.RegisterImageOptionsReader(name, fpdf.ImageOptions{ImageType: "JPG"}, bytes.NewReader(out))
 	scale := min(photoWidth/float64(size.X), photoHeight/float64(size.Y))
 	return picture{name: name, w: float64(size.X) * scale, h: float64(size.Y) * scale}, nil
 }
 
-// shrunk is a photo upright as a JPEG, its longest side at most side pixels. Errors:
+// shrunk is a photo upright as a JPEG, its longest side at most side pixels, and of another
+// width than those that are taken: a column of pixels is left out until it is. Errors:
 // [*decode.Error] for the photo's.
-func shrunk(b []byte, p dispute.Photo, side, quality int) (out []byte, size image.Point, err error) {
+func shrunk(b []byte, p dispute.Photo, side, quality int, taken map[int]bool) (out []byte, size image.Point, err error) {
 	orientation := 1
 	if p.Measurement != nil {
 		orientation = p.Measurement.Exif.Upright()
@@ -185,6 +188,9 @@ func shrunk(b []byte, p dispute.Photo, side, quality int) (out []byte, size imag
 	img, err := decode.Fit(b, orientation, side)
 	if err != nil {
 		return nil, size, err
+	}
+	for box := img.Bounds(); taken[box.Dx()] && box.Dx() > 1; box = img.Bounds() {
+		img = imaging.Crop(img, image.Rect(box.Min.X, box.Min.Y, box.Max.X-1, box.Max.Y))
 	}
 	var w bytes.Buffer
 	if err := jpeg.Encode(&w, img, &jpeg.Options{Quality: quality}); err != nil {
@@ -203,7 +209,7 @@ func (d Document) Photo(ctx context.Context, p dispute.Photo, maxBytes int64) ([
 		return nil, err
 	}
 	for _, a := range attached {
-		out, _, err := shrunk(b, p, a.side, a.quality)
+		out, _, err := shrunk(b, p, a.side, a.quality, nil)
 		var e *decode.Error
 		if errors.As(err, &e) {
 			return nil, audit.Errorf(audit.CodeUndecodable, "The photo does not decode: %s", e.Error())

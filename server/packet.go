@@ -196,3 +196,12 @@ func (a *attachment) Write(p []byte) (int, error) {
 	}
 	return a.c.Writer.Write(p)
 }
+
+// publicKey is GET /porchlight.pub: what packets' signatures are checked with.
+func (s *Server) publicKey(c *gin.Context) error {
+	if s.dispute.Signer == nil {
+		return audit.Errorf(audit.CodeNotFound, "Packets are not signed here")
+	}
+	c.Data(http.StatusOK, "text/plain; charset=utf-8", s.dispute.Signer.PublicKey().Text())
+	return nil
+}

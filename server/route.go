@@ -72,6 +72,7 @@ func (s *Server) apiRoutes() []route {
 		{method: "GET", path: "/readyz", handle: s.ready},
 		{method: "GET", path: "/metrics", handle: s.scrape},
 		{method: "GET", path: "/openapi.json", handle: s.openAPI},
+		{method: "GET", path: "/porchlight.pub", handle: s.publicKey},
 
 		{method: "POST", path: v1 + "/deliveries", roles: importers, doc: &importDeliveriesDoc, handle: importRows(s, s.records.PutDeliveries)},
 		{method: "GET", path: v1 + "/deliveries", roles: claimants, doc: &deliveriesDoc, enlist: typed(s.deliveries)},

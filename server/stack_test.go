@@ -21,6 +21,7 @@ import (
 
 	"porchlight/audit"
 	"porchlight/audit/dispute"
+	"porchlight/audit/dispute/pdf"
 	"porchlight/fixtures"
 	"porchlight/storage/dir"
 	"porchlight/storage/sqldb"
@@ -87,8 +88,9 @@ func newStack(t *testing.T, change ...func(*Config)) *stack {
 	s.url = "http://" + h.Listener.Addr().String()
 	c := Config{
 		PublicURL: s.url, Limits: Limits{SignIns: 1e6, FailedTokens: 1e6}, // the tests share an address
-		Audit:   audit.NewService(audit.Config{Objects: objects, Records: s.db, Archive: s.db, NewID: newID}),
-		Dispute: dispute.NewService(dispute.Config{Records: s.db, Objects: objects, Now: time.Now, NewID: newID, Signer: s.key}),
+		Audit: audit.NewService(audit.Config{Objects: objects, Records: s.db, Archive: s.db, NewID: newID}),
+		Dispute: dispute.NewService(dispute.Config{Records: s.db, Objects: objects, Now: time.Now, NewID: newID, Signer: s.key,
+			Document: pdf.Document{Originals: func(ctx context.Context, id string) ([]byte, error) { return audit.Original(ctx, objects, id) }}}),
 		Records: s.db, Objects: objects, Pages: pages, NewID: newID, Version: "test", Collectors: []prometheus.Collector{s.stores},
 		Log: slog.New(slog.NewTextHandler(s.log, nil)),
 	}

@@ -157,3 +157,30 @@ func writeOnce(path string, b []byte, mode fs.FileMode) (err error) {
 	}
 	return os.Link(f.Name(), path)
 }
+
+// FormerKeyFile is the name of the public key of that id after a rotation.
+func FormerKeyFile(keyID string) string { return "porchlight-" + keyID + ".pub" }
+
+// RotateKey makes a new signing key in a folder. The public key of the one before is kept
+// under [FormerKeyFile] first; its secret is removed. Errors: those of [LoadOrCreateKey].
+func RotateKey(dir string) (*PublicKey, error) {
+	old, err := LoadOrCreateKey(dir)
+	if err != nil {
+		return nil, err
+	}
+	former := filepath.Join(dir, FormerKeyFile(keyID(old.PublicKey().key.ID())))
+	if err := writeOnce(former, old.PublicKey().Text(), 0o644); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, audit.Errorf(audit.CodeUnreadable, "The public key of before cannot be kept", err)
+	}
+	// The public key goes first: a secret key without one makes its own anew.
+	for _, name := range []string{PublicKeyFile, SecretKeyFile} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			return nil, audit.Errorf(audit.CodeUnreadable, "The key %s cannot be replaced", name, err)
+		}
+	}
+	s, err := LoadOrCreateKey(dir)
+	if err != nil {
+		return nil, err
+	}
+	return s.PublicKey(), nil
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,10 +25,10 @@ const importBatch = 500
 
 func importCommand() *cobra.Command {
 	var s storeSettings
-	var format, week string
+	var format, week, driver string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "import deliveries|claims|blocks|feedback|concessions|photo-reports FILE",
+		Use:   "import deliveries|claims|tracks|blocks|feedback|concessions|photo-reports FILE",
 		Short: "Import deliveries, claims or what standings are made of from JSON, NDJSON or CSV",
 		Long: `Import deliveries, claims, drivers' blocks, customers' feedback, or a carrier's concessions
 and weekly photo reports, row by row: good rows go in, bad rows are listed with their
@@ -37,9 +38,12 @@ cut off is simply started again. FILE may be - for standard input.
 CSV of feedback, concessions and photo reports may have the columns of the carrier's own
 reports. --week says which week a photo report is of where its rows do not.
 
+Tracks are rows of driver_id, at, latitude, longitude and accuracy_m, or with --driver a
+GPX or GeoJSON file of that driver's.
+
 Exit status: 0 all rows are in; 1 some were rejected; 2 the file could not be read on.`,
 		Args:      cobra.ExactArgs(2),
-		ValidArgs: []string{"deliveries", "claims", "blocks", "feedback", "concessions", "photo-reports"},
+		ValidArgs: []string{"deliveries", "claims", "tracks", "blocks", "feedback", "concessions", "photo-reports"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			st, err := s.open(cmd.Context())
 			if err != nil {
@@ -56,6 +60,11 @@ Exit status: 0 all rows are in; 1 some were rejected; 2 the file could not be re
 				return importFile(cmd, args[1], format, asJSON, func(ctx context.Context, c []dispute.Claim) ([]audit.Change, error) {
 					return st.db.PutClaims(ctx, c, now())
 				})
+			case "tracks":
+				if driver != "" {
+					return importTrackFile(cmd, args[1], driver, st)
+				}
+				return importFile(cmd, args[1], format, asJSON, st.db.PutTrack)
 			case "blocks":
 				return importFile(cmd, args[1], format, asJSON, func(ctx context.Context, b []standing.Block) ([]audit.Change, error) {
 					return st.db.PutBlocks(ctx, b, now())
@@ -80,6 +89,7 @@ Exit status: 0 all rows are in; 1 some were rejected; 2 the file could not be re
 		},
 	}
 	s.flags(cmd.Flags())
+	cmd.Flags().StringVar(&driver, "driver", "", "`ID` of the driver whose GPX or GeoJSON track FILE is")
 	cmd.Flags().StringVar(&format, "format", "", "json, ndjson or csv; default by the file's name or first bytes")
 	cmd.Flags().StringVar(&week, "week", "", "of a photo report whose rows do not name theirs, such as 2026-W47")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the summary as JSON")
@@ -125,5 +135,42 @@ func importFile[T any](cmd *cobra.Command, name, format string, asJSON bool, put
 	if sum.RejectedCount > 0 {
 		return errDone
 	}
+	return nil
+}
+
+// importTrackFile imports a GPX or GeoJSON file.
+func importTrackFile(cmd *cobra.Command, name, driver string, st *stores) error {
+	if err := audit.ValidateID("--driver", driver); err != nil {
+		return err
+	}
+	in := io.Reader(os.Stdin)
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		in = f
+	}
+	points, untimed, err := dispute.ParseTrack(in, driver)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	created := 0
+	bar := newBar(cmd.ErrOrStderr(), len(points), "points")
+	for batch := range slices.Chunk(points, importBatch) {
+		changes, err := st.db.PutTrack(cmd.Context(), batch)
+		if err != nil {
+			return fmt.Errorf("%s, after %d points (start it again once that is mended): %w", name, created, err)
+		}
+		for _, c := range changes {
+			if c == audit.Created {
+				created++
+			}
+		}
+		bar.Add(len(batch))
+	}
+	bar.Finish()
+	fmt.Fprintf(cmd.OutOrStdout(), "%d points: %d created, %d known already; %d without a time or a position were left out\n", len(points), created, len(points)-created, untimed)
 	return nil
 }

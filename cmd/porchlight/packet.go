@@ -1,13 +1,19 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"iter"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,17 +23,28 @@ import (
 
 func packetCommand() *cobra.Command {
 	var s storeSettings
-	var out string
+	var out, channel, dueBefore string
+	var all bool
 	cmd := &cobra.Command{
-		Use:   "packet CLAIM -o FILE",
-		Short: "Issue the dispute packet of a claim as a ZIP file",
+		Use:   "packet CLAIM -o FILE | --all -o FILE",
+		Short: "Issue the dispute packet of a claim as a ZIP file, or of all open claims",
 		Long: `Join the claim with all that is on record about its delivery, freeze that as a packet,
-and write the packet as a ZIP file: packet.json, the original photos, and a manifest with
-the SHA-256 of each, signed. An issued packet never changes; issuing again makes a new one.`,
-		Args: cobra.ExactArgs(1),
+and write the packet as a ZIP file: packet.json, packet.pdf, the original photos, and a
+manifest with the SHA-256 of each, signed. An issued packet never changes; issuing again
+makes a new one.
+
+With --channel, write what that channel takes instead: a PDF within its limits, or for
+email the driver's own dispute as a draft message. With --all, issue the packets of all
+open claims, or of those due before a day, into one ZIP with an index.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if all {
+				return cobra.NoArgs(cmd, args)
+			}
+			return cobra.ExactArgs(1)(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" {
-				return errors.New("packet needs -o FILE, the ZIP file to write")
+				return errors.New("packet needs -o FILE, the file to write")
 			}
 			ctx := cmd.Context()
 			st, err := s.open(ctx)
@@ -35,6 +52,31 @@ the SHA-256 of each, signed. An issued packet never changes; issuing again makes
 				return err
 			}
 			defer st.Close()
+			if channel != "" {
+				if _, err := st.dispute.Channels.Find(channel); err != nil {
+					return err
+				}
+			}
+			if all {
+				f := dispute.ClaimFilter{Open: true}
+				if dueBefore != "" {
+					if f.DueBefore, err = time.Parse(time.DateOnly, dueBefore); err != nil {
+						return fmt.Errorf("--due-before %q is no day as in 2026-11-22", dueBefore)
+					}
+				}
+				bar := newBar(cmd.ErrOrStderr(), -1, "claims")
+				defer bar.Finish()
+				return writeFile(out, func(w io.Writer) error {
+					return st.dispute.WriteBulk(ctx, w, func(yield func(dispute.Claim, error) bool) {
+						for c, err := range allClaims(ctx, st, f) {
+							if !yield(c, err) {
+								return
+							}
+							bar.Add(1)
+						}
+					}, channel)
+				})
+			}
 			p, err := st.dispute.Issue(ctx, args[0])
 			if err != nil {
 				return err
@@ -43,15 +85,20 @@ the SHA-256 of each, signed. An issued packet never changes; issuing again makes
 			if err := st.db.AppendCustody(ctx, []custody.Entry{exported}); err != nil {
 				return err
 			}
-			f, err := os.CreateTemp(filepath.Dir(out), ".packet-*")
-			if err != nil {
+			err = writeFile(out, func(w io.Writer) error {
+				if channel == "" {
+					return st.dispute.WriteZIP(ctx, w, p.PacketID)
+				}
+				sub, err := st.dispute.Submit(ctx, p.PacketID, channel)
+				if err != nil {
+					return err
+				}
+				for _, note := range sub.Notes {
+					fmt.Fprintln(cmd.ErrOrStderr(), "note:", note)
+				}
+				_, err = w.Write(sub.Body)
 				return err
-			}
-			defer os.Remove(f.Name())
-			err = errors.Join(st.dispute.WriteZIP(ctx, f, p.PacketID), f.Sync(), f.Close())
-			if err == nil {
-				err = os.Rename(f.Name(), out)
-			}
+			})
 			if err != nil {
 				return err
 			}
@@ -60,8 +107,45 @@ the SHA-256 of each, signed. An issued packet never changes; issuing again makes
 		},
 	}
 	s.flags(cmd.Flags())
-	cmd.Flags().StringVarP(&out, "output", "o", "", "ZIP `FILE` to write")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "`FILE` to write")
+	cmd.Flags().StringVar(&channel, "channel", "", "make it ready for a `CHANNEL`: "+strings.Join(slices.Sorted(maps.Keys(dispute.Channels2026().Channels)), ", "))
+	cmd.Flags().BoolVar(&all, "all", false, "the packets of all open claims, in one ZIP")
+	cmd.Flags().StringVar(&dueBefore, "due-before", "", "with --all: only claims due before that `DAY`, as in 2026-11-22")
 	return cmd
+}
+
+// allClaims goes through all claims of a filter, page by page.
+func allClaims(ctx context.Context, st *stores, f dispute.ClaimFilter) iter.Seq2[dispute.Claim, error] {
+	return func(yield func(dispute.Claim, error) bool) {
+		for after := ""; ; {
+			claims, next, err := st.db.Claims(ctx, f, after, 200)
+			if err != nil {
+				yield(dispute.Claim{}, err)
+				return
+			}
+			for _, c := range claims {
+				if !yield(c, nil) {
+					return
+				}
+			}
+			if after = next; next == "" {
+				return
+			}
+		}
+	}
+}
+
+// writeFile writes a file whole or not at all.
+func writeFile(name string, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".packet-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	if err := errors.Join(write(f), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
 }
 
 func verifyCommand() *cobra.Command {
@@ -108,6 +192,9 @@ Exit status: 0 valid; 1 not valid; 2 the file or the records could not be read.`
 				return err
 			}
 			v, err := dispute.Verify(f, info.Size(), pub)
+			if old := formerKey(data, v.Signature.KeyID); err == nil && key == "" && !v.Valid() && old != nil {
+				v, err = dispute.Verify(f, info.Size(), old) // signed before the key was changed
+			}
 			if err != nil {
 				return err
 			}
@@ -151,4 +238,46 @@ func publicKey(key, data string) (*dispute.PublicKey, error) {
 		return nil, fmt.Errorf("--key: %w", err)
 	}
 	return dispute.ParsePublicKey(text)
+}
+
+// formerKey is the key of that id from before a rotation; nil where there is none.
+func formerKey(data, keyID string) *dispute.PublicKey {
+	if keyID == "" || strings.ContainsAny(keyID, "/\\.") {
+		return nil
+	}
+	text, err := os.ReadFile(filepath.Join(keysFolder("", data), dispute.FormerKeyFile(keyID)))
+	if err != nil {
+		return nil
+	}
+	pub, err := dispute.ParsePublicKey(text)
+	if err != nil {
+		return nil
+	}
+	return pub
+}
+
+func keyCommand() *cobra.Command {
+	var keys, data string
+	cmd := &cobra.Command{Use: "key", Short: "The key that signs packets"}
+	rotate := &cobra.Command{
+		Use:   "rotate",
+		Short: "Sign packets with a new key from now on",
+		Long: `Make a new signing key. The public key of the one before stays beside it as
+porchlight-KEYID.pub, so that "porchlight verify" goes on to know packets signed with it;
+its secret is removed. A running service takes the new key when it is started again. Tell
+those who verify your packets the new public key: it is also at /porchlight.pub.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			pub, err := dispute.RotateKey(keysFolder(keys, data))
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s", pub.Text())
+			return nil
+		},
+	}
+	rotate.Flags().StringVar(&data, "data", "./data", "`FOLDER` of the service")
+	rotate.Flags().StringVar(&keys, "keys", "", "`FOLDER` of the key; default keys in --data")
+	cmd.AddCommand(rotate)
+	return cmd
 }

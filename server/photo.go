@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/disintegration/imaging"
 	"github.com/gin-gonic/gin"
 
 	"porchlight/audit"
@@ -135,7 +134,7 @@ func renderPreview(b []byte, m audit.Measurement, side int) ([]byte, error) {
 		return nil, err
 	}
 	var out bytes.Buffer
-	err = imaging.Encode(&out, img, imaging.JPEG, imaging.JPEGQuality(previewQuality))
+	err = decode.EncodeJPEG(&out, img, previewQuality)
 	return out.Bytes(), err
 }
 

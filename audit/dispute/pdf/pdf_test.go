@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pdfcpu/pdfcpu/pkg/api"
@@ -18,6 +19,7 @@ import (
 
 	"porchlight/audit"
 	"porchlight/audit/dispute"
+	"porchlight/audit/pixel/decode"
 	"porchlight/fixtures"
 )
 
@@ -179,21 +181,35 @@ func TestLooks(t *testing.T) {
 	}
 }
 
-// BenchmarkPacket writes a packet with three photos of 12 MP.
+// BenchmarkPacket writes a packet with three photos of 12 MP. It reports the document's
+// size, and how often the photos' own decoding goes into the time.
 func BenchmarkPacket(b *testing.B) {
 	p := golden(b)["hidden"]
 	p.Photos = append(p.Photos, p.Photos[0])
 	p.Photos[2].PhotoID = strings.Repeat("7", 64)
 	photo := fixtures.Scene{Place: 1, Shot: 1, Number: "1428", Width: 4000, Height: 3000}.JPEG()
 	size := 0
+	var writing, decoding time.Duration
 	b.ReportAllocs()
 	for b.Loop() {
 		var out bytes.Buffer
+		began := time.Now()
 		if _, err := Write(b.Context(), p, func(context.Context, string) ([]byte, error) { return photo, nil }, Looks[0], &out); err != nil {
 			b.Fatal(err)
 		}
+		writing += time.Since(began)
 		size = out.Len()
+		b.StopTimer()
+		began = time.Now()
+		for range p.Photos {
+			if _, err := decode.Image(photo, 1400); err != nil {
+				b.Fatal(err)
+			}
+		}
+		decoding += time.Since(began)
+		b.StartTimer()
 	}
+	b.ReportMetric(float64(writing)/float64(decoding), "x-decode")
 	b.ReportMetric(float64(size)/1e6, "MB")
 	if size > 2_000_000 {
 		b.Error(fmt.Sprint(size, " bytes, 2 MB are the most"))

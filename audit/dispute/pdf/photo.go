@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"image/jpeg"
 	"math"
 	"strings"
 
@@ -193,7 +192,7 @@ func shrunk(b []byte, p dispute.Photo, side, quality int, taken map[int]bool) (o
 		img = imaging.Crop(img, image.Rect(box.Min.X, box.Min.Y, box.Max.X-1, box.Max.Y))
 	}
 	var w bytes.Buffer
-	if err := jpeg.Encode(&w, img, &jpeg.Options{Quality: quality}); err != nil {
+	if err := decode.EncodeJPEG(&w, img, quality); err != nil {
 		return nil, size, fmt.Errorf("render photo %s: %w", p.PhotoID, err)
 	}
 	return w.Bytes(), img.Bounds().Size(), nil

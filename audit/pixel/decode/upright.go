@@ -2,8 +2,12 @@ package decode
 
 import (
 	"image"
+	"image/jpeg"
+	"io"
+	"math"
 
 	"github.com/disintegration/imaging"
+	"golang.org/x/image/draw"
 )
 
 // Upright turns an image as EXIF's orientation (1 to 8) asks. A HEIC photo's decoder has
@@ -35,11 +39,37 @@ func Fit(b []byte, orientation, side int) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	if size := img.Bounds().Size(); size.X > side || size.Y > side {
-		img = imaging.Fit(img, side, side, imaging.Linear)
-	}
+	img = fitted(img, side)
 	if mt, _ := Sniff(b); mt == HEIC {
 		return img, nil
 	}
 	return Upright(img, orientation), nil
+}
+
+// fitted is an image whose longest side is at most side. To half its size or more, where
+// the quick interpolation looks at every pixel, it takes that: a photo has been decoded to
+// less than twice the side.
+func fitted(img image.Image, side int) image.Image {
+	size := img.Bounds().Size()
+	long := max(size.X, size.Y)
+	if long <= side {
+		return img
+	}
+	if long > 2*side {
+		return imaging.Fit(img, side, side, imaging.Linear)
+	}
+	scale := float64(side) / float64(long)
+	out := image.NewRGBA(image.Rect(0, 0, max(int(math.Round(float64(size.X)*scale)), 1), max(int(math.Round(float64(size.Y)*scale)), 1)))
+	draw.ApproxBiLinear.Scale(out, out.Rect, img, img.Bounds(), draw.Src, nil)
+	return out
+}
+
+// EncodeJPEG writes an image as a JPEG of that quality, 1 to 100.
+func EncodeJPEG(w io.Writer, img image.Image, quality int) error {
+	if n, ok := img.(*image.NRGBA); ok && n.Opaque() {
+		// The same bytes; image/jpeg goes through an RGBA quickly, and pixel by pixel through
+		// anything else.
+		img = &image.RGBA{Pix: n.Pix, Stride: n.Stride, Rect: n.Rect}
+	}
+	return jpeg.Encode(w, img, &jpeg.Options{Quality: quality})
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	texttemplate "text/template"
 	"time"
 
 	"porchlight/audit"
@@ -30,6 +31,20 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 // are named relative to the ZIP's root. All text from outside is escaped.
 func WriteHTML(w io.Writer, p Packet) error {
 	if err := pageTemplate.Execute(w, p); err != nil {
+		return fmt.Errorf("render packet %s: %w", p.PacketID, err)
+	}
+	return nil
+}
+
+//go:embed certification.txt
+var certificationText string
+
+var certificationTemplate = texttemplate.Must(texttemplate.New("certification").Funcs(texttemplate.FuncMap{"stamp": stamp, "join": strings.Join}).Parse(certificationText))
+
+// writeCertification writes a template for the certification of records under the Federal
+// Rules of Evidence 902(13) and (14), with blanks for who signs it.
+func writeCertification(w io.Writer, p Packet) error {
+	if err := certificationTemplate.Execute(w, p); err != nil {
 		return fmt.Errorf("render packet %s: %w", p.PacketID, err)
 	}
 	return nil

@@ -30,7 +30,7 @@ const (
 // wholeZIP is the part of a problem that no single file has.
 const wholeZIP = "ZIP"
 
-var allowedName = regexp.MustCompile(`^(?:packet\.json|index\.html|packet\.pdf|manifest\.json|manifest\.json\.minisig|originals/[0-9]{2,3}-[a-z_]+-[0-9a-f]{12}\.[a-z]{3,4}|attachments/[0-9]{2}-[0-9a-f]{12}\.[a-z]{3,4})$`)
+var allowedName = regexp.MustCompile(`^(?:packet\.json|index\.html|packet\.pdf|certification\.txt|manifest\.json|manifest\.json\.minisig|originals/[0-9]{2,3}-[a-z_]+-[0-9a-f]{12}\.[a-z]{3,4}|attachments/[0-9]{2}-[0-9a-f]{12}\.[a-z]{3,4})$`)
 
 // Verify checks a packet's ZIP of size bytes: that it has the one form in which packets
 // are written, that every file is there and matches the manifest, that packet.json
@@ -246,7 +246,7 @@ func (v *verifier) listed(m Manifest) {
 			continue
 		}
 		limit := uint64(maxTextBytes)
-		if want.Name != packetName && want.Name != pageName && want.Name != pdfName {
+		if want.Name != packetName && want.Name != pageName && want.Name != pdfName && want.Name != certifiedName {
 			limit = audit.MaxPhotoBytes
 		}
 		if f.UncompressedSize64 != uint64(want.Bytes) {
@@ -291,6 +291,7 @@ func (v *verifier) photos(m Manifest, p Packet) {
 		delete(listed, name)
 	}
 	delete(listed, pdfName)
+	delete(listed, certifiedName)
 	known := map[string]string{}
 	hold := func(file, digest string) {
 		if file == "" {

@@ -22,6 +22,7 @@ const (
 	packetName    = "packet.json"
 	pageName      = "index.html"
 	pdfName       = "packet.pdf"
+	certifiedName = "certification.txt"
 	manifestName  = "manifest.json"
 	signatureName = "manifest.json.minisig"
 	originalsDir  = "originals/"
@@ -145,6 +146,11 @@ func (s *Service) parts(ctx context.Context, packet Packet, frozen []byte) ([]pa
 			return nil, err
 		}
 	}
+	var template bytes.Buffer
+	if err := writeCertification(&template, packet); err != nil {
+		return nil, err
+	}
+	parts = append(parts, partOf(certifiedName, template.Bytes(), at))
 	m := Manifest{Format: ManifestFormat, PacketID: packet.PacketID}
 	for _, p := range parts {
 		m.Files = append(m.Files, File{Name: p.name, Bytes: int64(p.size), SHA256: p.sha256})

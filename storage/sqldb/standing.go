@@ -50,8 +50,10 @@ const (
 		ORDER BY sort_at DESC, tracking_id DESC`
 	queryOpen = `SELECT COUNT(*) FROM deliveries WHERE driver_id = $1 AND sort_at >= $2 AND sort_at <= $3 AND mark = 0`
 
+	// A claim that was overturned or withdrawn is none against the driver.
+	claimStands       = `c.decision NOT IN ('overturned', 'withdrawn')`
 	queryDriverClaims = `SELECT d.tracking_id, d.sort_at, c.claim_id, c.json FROM deliveries d JOIN claims c ON c.tracking_id = d.tracking_id
-		WHERE d.driver_id = $1 AND d.mark > 0 AND d.sort_at >= $2 AND d.sort_at <= $3`
+		WHERE d.driver_id = $1 AND d.mark > 0 AND d.sort_at >= $2 AND d.sort_at <= $3 AND ` + claimStands
 	queryDriverConcessions = `SELECT d.tracking_id, d.sort_at, c.concession_id, c.json FROM deliveries d JOIN concessions c ON c.tracking_id = d.tracking_id
 		WHERE d.driver_id = $1 AND d.mark > 0 AND d.sort_at >= $2 AND d.sort_at <= $3 AND c.counts = 1`
 

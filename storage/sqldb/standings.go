@@ -108,7 +108,7 @@ func (db *DB) allMissing(ctx context.Context, at time.Time) (map[string][]standi
 		return err
 	}
 	err := add(scanReported[dispute.Claim], `SELECT d.driver_id, d.tracking_id, d.sort_at, c.claim_id, c.json FROM claims c JOIN deliveries d ON d.tracking_id = c.tracking_id
-		WHERE (d.mark & %d) > 0 AND d.sort_at <= $1`)
+		WHERE (d.mark & %d) > 0 AND d.sort_at <= $1 AND `+claimStands)
 	if err == nil {
 		err = add(scanReported[standing.Concession], `SELECT d.driver_id, d.tracking_id, d.sort_at, c.concession_id, c.json FROM concessions c
 			JOIN deliveries d ON d.tracking_id = c.tracking_id WHERE (d.mark & %d) > 0 AND d.sort_at <= $1 AND c.counts = 1`)

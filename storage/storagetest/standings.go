@@ -147,6 +147,26 @@ func testStandingsAgree(t *testing.T, r Records) {
 	wantCode(t, "LatestStandings", err, "")
 	same(t, "the latest of none", day, standing.Date(""))
 	var by, levels []string
+	// A claim that was overturned counts no longer, and neither way of counting has it.
+	claims, _, err := r.Claims(t.Context(), dispute.ClaimFilter{}, "", 100)
+	wantCode(t, "Claims", err, "")
+	if len(claims) == 0 {
+		t.Fatal("there is no claim to overturn")
+	}
+	overturned := claims[0]
+	d, err := r.Delivery(t.Context(), overturned.TrackingID)
+	wantCode(t, "Delivery", err, "")
+	claimed := func() int {
+		facts, err := r.DriverFacts(t.Context(), targets, d.DriverID, now)
+		wantCode(t, "DriverFacts", err, "")
+		return len(facts.Missing)
+	}
+	before := claimed()
+	_, err = r.AddOutcome(t.Context(), dispute.Outcome{ClaimID: overturned.ClaimID, Decision: dispute.Overturned, DecidedAt: now, RecordedAt: now})
+	wantCode(t, "AddOutcome", err, "")
+	if after := claimed(); after != before-1 {
+		t.Errorf("%d packages of %s are claimed after one claim was overturned, %d before", after, d.DriverID, before)
+	}
 	for _, when := range []time.Time{now, now.Add(-6 * time.Hour)} {
 		day := standing.DayOf(when)
 		n, err := r.RecomputeStandings(t.Context(), targets, day, when, nil)

@@ -63,6 +63,9 @@ var serves = map[string]string{
 	"POST /api/v1/concessions":                         "401 403 403 403 200 200 401 401",
 	"POST /api/v1/photo-reports":                       "401 403 403 403 200 200 401 401",
 	"GET /api/v1/drivers/:driver_id/standing":          "401 200 403 200 200 200 401 401",
+	"GET /api/v1/photo-reports":                        "401 403 403 422 422 422 401 401",
+	"GET /api/v1/photo-reports.csv":                    "401 403 403 422 422 422 401 401",
+	"GET /api/v1/photo-reports/differences":            "401 403 403 422 422 422 401 401",
 	"GET /api/v1/standings":                            "401 403 403 200 200 200 401 401",
 
 	"GET /":                                           "200 303 303 303 200 303 200 200",

@@ -91,6 +91,8 @@ type Standings interface {
 	PutFeedback(ctx context.Context, rows []standing.Feedback, at time.Time) ([]audit.Change, error)
 	PutConcessions(ctx context.Context, rows []standing.Concession, at time.Time) ([]audit.Change, error)
 	PutPhotoWeeks(ctx context.Context, rows []standing.PhotoWeek, at time.Time) ([]audit.Change, error)
+	// PhotoWeeks are the rows of a carrier's photo report of a week, by driver.
+	PhotoWeeks(ctx context.Context, week string) ([]standing.PhotoWeek, error)
 	// DriverFacts is what a driver's figures are made of as of then.
 	DriverFacts(ctx context.Context, t *standing.Targets, driverID string, at time.Time) (standing.Facts, error)
 	// Standings lists those kept for a day by driver, from the one after the cursor.

@@ -104,6 +104,9 @@ func (s *Server) apiRoutes() []route {
 		{method: "POST", path: v1 + "/feedback", roles: importers, doc: &importFeedbackDoc, handle: importRows(s, s.records.PutFeedback)},
 		{method: "POST", path: v1 + "/concessions", roles: importers, doc: &importConcessionsDoc, handle: importRows(s, s.records.PutConcessions)},
 		{method: "POST", path: v1 + "/photo-reports", roles: importers, doc: &importPhotoReportsDoc, handle: s.importPhotoReports},
+		{method: "GET", path: v1 + "/photo-reports", roles: claimants, doc: &photoReportDoc, enlist: typed(s.photoReport)},
+		{method: "GET", path: v1 + "/photo-reports.csv", roles: claimants, doc: &photoReportCSVDoc, handle: s.photoReportCSV},
+		{method: "GET", path: v1 + "/photo-reports/differences", roles: claimants, doc: &photoDifferencesDoc, enlist: typed(s.photoDifferences)},
 		{method: "GET", path: v1 + "/drivers/{driver_id}/standing", roles: readers, doc: &standingDoc, enlist: typed(s.driverStanding)},
 		{method: "GET", path: v1 + "/standings", roles: claimants, doc: &standingsDoc, enlist: typed(s.standings)},
 

@@ -2,6 +2,8 @@ package server
 
 import (
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -142,6 +144,37 @@ func TestImportPhotoReports(t *testing.T) {
 	for path, want := range map[string]int{"/api/v1/photo-reports?week=2026-W47": 200, "/api/v1/photo-reports": 422, "/api/v1/photo-reports?week=47": 422} {
 		if r := s.as(t, audit.Dispatch, "POST", path, "text/csv", csv); r.StatusCode != want {
 			t.Errorf("%s: %d %s, want %d", path, r.StatusCode, r.body, want)
+		}
+	}
+}
+
+// TestPhotoReport holds our count of a week against a carrier's.
+func TestPhotoReport(t *testing.T) {
+	s := newStack(t)
+	r := s.as(t, audit.Dispatch, "POST", "/api/v1/deliveries", "application/json", `[
+		{"tracking_id":"T1","driver_id":"D1","address":"1 Elm St","outcome":"delivered","delivered_at":"2026-11-17T10:00:00Z"},
+		{"tracking_id":"T2","driver_id":"D1","address":"2 Elm St","outcome":"delivered","delivered_at":"2026-11-18T10:00:00Z"},
+		{"tracking_id":"T3","driver_id":"D1","address":"3 Elm St","outcome":"delivered","delivered_at":"2026-11-23T00:00:00Z"}]`)
+	if r.StatusCode != http.StatusOK {
+		t.Fatalf("deliveries: %d %s", r.StatusCode, r.body)
+	}
+	s.kept(t, "T1")
+	const week = "since=2026-11-16T00:00:00Z&until=2026-11-23T00:00:00Z"
+	ours := decodeAs[List[standing.PhotoCounts]](t, s.get(t, audit.Agent, "/api/v1/photo-reports?"+week)).Items
+	if len(ours) != 1 || ours[0].Opportunities != 2 || ours[0].Bypass != 1 || ours[0].Success+ours[0].Rejects != 1 {
+		t.Fatalf("ours: %+v", ours)
+	}
+	if csv := string(s.get(t, audit.Agent, "/api/v1/photo-reports.csv?"+week).body); !strings.HasPrefix(csv, "driver_id,opportunities,success,bypass,rejects,blurry_photo,") || !strings.Contains(csv, "\nD1,2,") {
+		t.Errorf("as CSV: %q", csv)
+	}
+	s.as(t, audit.Dispatch, "POST", "/api/v1/photo-reports?week=2026-W47", "application/json", `[{"driver_id":"D1","opportunities":2,"success":2}]`)
+	gaps := decodeAs[List[standing.PhotoDifference]](t, s.get(t, audit.Agent, "/api/v1/photo-reports/differences?week=2026-W47")).Items
+	if len(gaps) != 1 || !slices.Contains(gaps[0].Figures, standing.FigureGap{Figure: "bypass", Carrier: 0, Ours: 1}) {
+		t.Errorf("differences: %+v", gaps)
+	}
+	for _, path := range []string{"?since=2026-01-01T00:00:00Z&until=2026-11-01T00:00:00Z", "?since=2026-11-02T00:00:00Z&until=2026-11-01T00:00:00Z", "/differences?week=2026-W54"} {
+		if r := s.get(t, audit.Agent, "/api/v1/photo-reports"+path); r.StatusCode != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %d", path, r.StatusCode)
 		}
 	}
 }

@@ -89,6 +89,13 @@ var photoWeeks = imported[standing.PhotoWeek]{
 	},
 }
 
+// PhotoWeeks lists the rows of the carrier's photo report of a week, by driver.
+func (db *DB) PhotoWeeks(ctx context.Context, week string) ([]standing.PhotoWeek, error) {
+	return collect(ctx, db.on(db.reader), scanJSON[standing.PhotoWeek], queryPhotoWeeks, week)
+}
+
+const queryPhotoWeeks = `SELECT json FROM photo_weeks WHERE week = $1 ORDER BY driver_id`
+
 // put imports rows in one transaction and tells what became of each. The same import
 // again changes nothing. Errors: [audit.CodeInvalid] for a row that cannot be kept; then
 // none is.

@@ -51,6 +51,7 @@ func TestPlansUseIndexes(t *testing.T) {
 			{"scans at the same time", queryNearScans, []any{"D1", 0, 9, "s"}},
 			{"a stop's other packages", queryStopHistory, []any{"s", "T1", 9}},
 			{"a driver's track", queryTrack, []any{"D1", 0, 9}},
+			{"a week's photo report", queryPhotoWeeks, []any{"2026-W47"}},
 			{"attachments", queryAttachments, []any{"T1"}},
 			{"packets", queryPackets, []any{"C1"}},
 			{"a delivery's events", queryEvents + `($1,$2)` + eventOrder, []any{"a", "b"}},

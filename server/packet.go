@@ -7,7 +7,9 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
 	"porchlight/audit"
@@ -170,6 +172,43 @@ func (s *Server) submission(c *gin.Context) error {
 	return err
 }
 
+// bulk is POST /api/v1/packets: the packets of all open claims of a filter in one ZIP.
+func (s *Server) bulk(c *gin.Context) error {
+	ctx := c.Request.Context()
+	due := c.Query("due_before")
+	f := dispute.ClaimFilter{Open: true}
+	if due != "" {
+		t, err := time.Parse(time.RFC3339, due)
+		if err != nil {
+			return invalid("due_before is no time as in RFC 3339: 2006-01-02T15:04:05Z")
+		}
+		f.DueBefore = t
+	}
+	channel := c.Query("channel")
+	if channel != "" {
+		if _, err := s.dispute.Channels.Find(channel); err != nil {
+			return err
+		}
+	}
+	release, err := s.draw(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	control := exchangeOf(ctx).control
+	out := &attachment{c: c, name: "porchlight-packets.zip", mediaType: "application/zip", log: func() error {
+		return s.custody.log(ctx, custody.PacketExported, custody.Packet, "bulk")
+	}}
+	return s.dispute.WriteBulk(ctx, out, func(yield func(dispute.Claim, error) bool) {
+		for claim, err := range dispute.EachClaim(ctx, s.records.Claims, f) {
+			control.SetWriteDeadline(time.Now().Add(answerTime)) // as long as it goes on
+			if !yield(claim, err) {
+				return
+			}
+		}
+	}, channel)
+}
+
 // attachment logs a download and sets its headers at its first byte.
 type attachment struct {
 	c           *gin.Context
@@ -204,4 +243,17 @@ func (s *Server) publicKey(c *gin.Context) error {
 	}
 	c.Data(http.StatusOK, "text/plain; charset=utf-8", s.dispute.Signer.PublicKey().Text())
 	return nil
+}
+
+var bulkDoc = operation{
+	id: "issue-packets", tag: "claims", summary: "Issue the packets of all open claims, in one ZIP",
+	text:   "Streamed: each claim's packet as packets/CLAIM.zip, or made ready for a channel, and index.csv with a row a claim; a claim whose packet cannot be made stands there with the reason.",
+	errors: []int{422},
+	params: []*huma.Param{
+		{Name: "due_before", In: "query", Description: "Only claims due before that time", Schema: moment},
+		{Name: "channel", In: "query", Description: "Make each packet ready for that channel", Schema: text},
+	},
+	answers: func(huma.Registry, string) map[string]*huma.Response {
+		return map[string]*huma.Response{"200": binaryAnswer("The packets", "application/zip")}
+	},
 }

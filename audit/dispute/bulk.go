@@ -96,3 +96,25 @@ func (l *lazyEntry) Write(p []byte) (int, error) {
 	}
 	return l.w.Write(p)
 }
+
+// EachClaim goes through all claims of a filter; page lists them as the records do, at most
+// limit from the one after a cursor. It ends with the first error.
+func EachClaim(ctx context.Context, page func(ctx context.Context, f ClaimFilter, after string, limit int) ([]Claim, string, error), f ClaimFilter) iter.Seq2[Claim, error] {
+	return func(yield func(Claim, error) bool) {
+		for after := ""; ; {
+			claims, next, err := page(ctx, f, after, 200)
+			if err != nil {
+				yield(Claim{}, err)
+				return
+			}
+			for _, c := range claims {
+				if !yield(c, nil) {
+					return
+				}
+			}
+			if after = next; next == "" {
+				return
+			}
+		}
+	}
+}

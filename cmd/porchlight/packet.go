@@ -1,13 +1,11 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"maps"
 	"os"
 	"path/filepath"
@@ -68,7 +66,7 @@ open claims, or of those due before a day, into one ZIP with an index.`,
 				defer bar.Finish()
 				return writeFile(out, func(w io.Writer) error {
 					return st.dispute.WriteBulk(ctx, w, func(yield func(dispute.Claim, error) bool) {
-						for c, err := range allClaims(ctx, st, f) {
+						for c, err := range dispute.EachClaim(ctx, st.db.Claims, f) {
 							if !yield(c, err) {
 								return
 							}
@@ -112,27 +110,6 @@ open claims, or of those due before a day, into one ZIP with an index.`,
 	cmd.Flags().BoolVar(&all, "all", false, "the packets of all open claims, in one ZIP")
 	cmd.Flags().StringVar(&dueBefore, "due-before", "", "with --all: only claims due before that `DAY`, as in 2026-11-22")
 	return cmd
-}
-
-// allClaims goes through all claims of a filter, page by page.
-func allClaims(ctx context.Context, st *stores, f dispute.ClaimFilter) iter.Seq2[dispute.Claim, error] {
-	return func(yield func(dispute.Claim, error) bool) {
-		for after := ""; ; {
-			claims, next, err := st.db.Claims(ctx, f, after, 200)
-			if err != nil {
-				yield(dispute.Claim{}, err)
-				return
-			}
-			for _, c := range claims {
-				if !yield(c, nil) {
-					return
-				}
-			}
-			if after = next; next == "" {
-				return
-			}
-		}
-	}
 }
 
 // writeFile writes a file whole or not at all.

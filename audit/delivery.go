@@ -74,6 +74,17 @@ func FoldText(v string) string {
 	}, v)
 }
 
+// Line is the stop's address in a line; empty where none is known.
+func (s Stop) Line() string {
+	var out []string
+	for _, part := range []string{s.Address, s.Unit, strings.TrimSpace(s.Postcode + " " + s.Locality), s.Country} {
+		if part != "" {
+			out = append(out, part)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
 // Zone is the stop's time zone, UTC where none is known.
 func (s Stop) Zone() *time.Location {
 	if s.TimeZone != "" {

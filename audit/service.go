@@ -131,20 +131,26 @@ func (s *Service) Original(ctx context.Context, photoID string) ([]byte, error) 
 // Original reads a photo's bytes from a store and checks them against their digest.
 // Errors: [CodeNotFound], [CodeCorrupted], [CodeUnavailable].
 func Original(ctx context.Context, objects Objects, photoID string) ([]byte, error) {
-	r, size, err := objects.Open(ctx, ObjectKey(photoID))
+	return ReadObject(ctx, objects, ObjectKey(photoID), photoID)
+}
+
+// ReadObject reads an object's bytes, at most as many as a photo may have, and checks them
+// against their SHA-256. Errors: [CodeNotFound], [CodeCorrupted], [CodeUnavailable].
+func ReadObject(ctx context.Context, objects Objects, key, digest string) ([]byte, error) {
+	r, size, err := objects.Open(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
 	if size > MaxPhotoBytes {
-		return nil, Errorf(CodeCorrupted, "The stored photo %s is larger than a photo may be", photoID)
+		return nil, Errorf(CodeCorrupted, "The stored file %s is larger than it may be", digest)
 	}
 	b := make([]byte, size)
 	if _, err := io.ReadFull(r, b); err != nil {
-		return nil, Errorf(CodeUnavailable, "The stored photo %s cannot be read", photoID, err)
+		return nil, Errorf(CodeUnavailable, "The stored file %s cannot be read", digest, err)
 	}
-	if PhotoID(b) != photoID {
-		return nil, Errorf(CodeCorrupted, "The stored photo %s no longer matches its digest", photoID)
+	if PhotoID(b) != digest {
+		return nil, Errorf(CodeCorrupted, "The stored file %s no longer matches its digest", digest)
 	}
 	return b, nil
 }

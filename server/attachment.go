@@ -77,17 +77,9 @@ func (s *Server) attachmentFile(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	r, _, err := s.audit.Objects.Open(ctx, dispute.AttachmentKey(a.SHA256))
+	b, err := audit.ReadObject(ctx, s.audit.Objects, dispute.AttachmentKey(a.SHA256), a.SHA256)
 	if err != nil {
 		return lost(err)
-	}
-	defer r.Close()
-	b, err := io.ReadAll(io.LimitReader(r, audit.MaxPhotoBytes+1))
-	if err != nil {
-		return audit.Errorf(audit.CodeUnavailable, "The attachment cannot be read now", err)
-	}
-	if audit.PhotoID(b) != a.SHA256 {
-		return lost(audit.Errorf(audit.CodeCorrupted, "The attachment no longer matches its digest"))
 	}
 	c.Header("Content-Length", strconv.Itoa(len(b)))
 	_, err = bytes.NewReader(b).WriteTo(&attachment{c: c, name: "attachment-" + a.AttachmentID + a.Ext(), mediaType: a.MediaType, log: func() error {

@@ -75,17 +75,17 @@ func (s *Server) packetFile(c *gin.Context) error {
 	}
 	logged := func() error { return s.custody.log(ctx, custody.PacketExported, custody.Packet, id) }
 	a := &attachment{c: c, name: "porchlight-" + name, mediaType: mediaType, log: logged}
-	switch kind {
-	case ".json":
+	if kind == ".json" {
 		c.Header("Content-Length", strconv.Itoa(len(p.JSON)))
 		_, err = a.Write(p.JSON)
 		return err
-	case ".pdf":
-		release, err := s.draw(ctx)
-		if err != nil {
-			return err
-		}
-		defer release()
+	}
+	release, err := s.draw(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if kind == ".pdf" {
 		if c.Query("show") != "" {
 			a.disposition = "inline"
 		}
@@ -93,11 +93,6 @@ func (s *Server) packetFile(c *gin.Context) error {
 	}
 	// The ZIP's first byte comes once all originals are known to be whole: until then an
 	// error can still be answered as one.
-	release, err := s.draw(ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
 	return lost(s.dispute.WriteZIP(ctx, a, id))
 }
 

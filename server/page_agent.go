@@ -59,7 +59,7 @@ func (s *Server) showClaim(c *gin.Context, message string) error {
 	}
 	page := web.AgentClaim{Base: s.base(c), CaseFile: file, Message: message, NotOnRecord: file.NotOnRecord()}
 	page.Timeline, page.Undated = file.Timeline()
-	page.Driver, page.Due = file.Driver, s.dispute.Channels.Due(file.Claim)
+	page.Due = s.dispute.Channels.Due(file.Claim)
 	if page.Outcome, err = s.records.Outcome(ctx, file.Claim.ClaimID); err != nil {
 		return err
 	}

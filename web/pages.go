@@ -158,7 +158,6 @@ type AgentClaim struct {
 	Timeline    []dispute.Line // oldest first
 	Undated     []dispute.Line
 	NotOnRecord []string
-	Driver      *dispute.DriverRecord
 	Packets     []PacketRow // newest first
 	Issued      string      // id of the packet that was issued just now
 	Message     string      // why none was

@@ -275,15 +275,7 @@ type Fields struct {
 // fields are the packet's, for a processor's own form.
 func fields(p Packet) Fields {
 	d := p.Delivery
-	f := Fields{ShippingTrackingNumber: p.Claim.TrackingID, UncategorizedText: p.Recommendation.Summary}
-	var address []string
-	for _, part := range []string{d.Address, d.Unit, strings.TrimSpace(d.Postcode + " " + d.Locality), d.Country} {
-		if part != "" {
-			address = append(address, part)
-		}
-	}
-	f.ShippingAddress = strings.Join(address, ", ")
-	f.ShippingCarrier = d.Carrier
+	f := Fields{ShippingTrackingNumber: p.Claim.TrackingID, ShippingCarrier: d.Carrier, ShippingAddress: d.Line(), UncategorizedText: p.Recommendation.Summary}
 	if d.DeliveredAt != nil {
 		f.ShippingDate = d.DeliveredAt.In(d.Zone()).Format(time.DateOnly)
 		f.ServiceDate = f.ShippingDate

@@ -8,6 +8,8 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/mail"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -247,7 +249,7 @@ func TestRotateKey(t *testing.T) {
 	if !pub.key.Equal(now.PublicKey().key) || pub.key.Equal(old.PublicKey().key) {
 		t.Error("the key was not changed")
 	}
-	text, err := readKeyFile(dir, keyID(old.PublicKey().key.ID()))
+	text, err := os.ReadFile(filepath.Join(dir, FormerKeyFile(keyID(old.PublicKey().key.ID()))))
 	if err != nil || !bytes.Equal(text, old.PublicKey().Text()) {
 		t.Errorf("the public key of before: %q, %v", text, err)
 	}

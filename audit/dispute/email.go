@@ -15,9 +15,9 @@ import (
 	"porchlight/audit"
 )
 
-// EmailText is the driver's own dispute of a claim: a subject and a few lines, brief and
-// to the point (seed guide 002), and the photos that go with it, at most two.
-func (p Packet) EmailText() (subject, text string, photos []Photo) {
+// emailText is the driver's own dispute of a claim: a subject and a few lines, brief and
+// to the point (seed guide 002), and at most so many photos that go with it.
+func (p Packet) emailText(most int) (subject, text string, photos []Photo) {
 	subject = "Dispute: delivery " + p.Claim.TrackingID
 	var b strings.Builder
 	d := p.Delivery
@@ -41,14 +41,16 @@ func (p Packet) EmailText() (subject, text string, photos []Photo) {
 	if d.Note != "" {
 		fmt.Fprintf(&b, "- my note at the time: %s\n", strings.Join(strings.Fields(d.Note), " "))
 	}
-	photos = bestPhotos(p.Photos, 2)
+	photos = bestPhotos(p.Photos, most)
 	switch len(photos) {
 	case 0:
 		b.WriteString("\nThere is no photo of this delivery.\n")
 	case 1:
 		b.WriteString("\nThe photo is attached.\n")
-	default:
+	case 2:
 		b.WriteString("\nTwo photos are attached.\n")
+	default:
+		fmt.Fprintf(&b, "\n%d photos are attached.\n", len(photos))
 	}
 	b.WriteString("Please remove the report from my record, or tell me what else you need.\n")
 	if d.DriverID != "" {
@@ -80,7 +82,7 @@ func bestPhotos(photos []Photo, n int) []Photo {
 // draft: it names neither sender nor receiver.
 func (s *Service) email(ctx context.Context, p Packet, out Submission) (Submission, error) {
 	out.Name, out.MediaType = "claim-"+safeName(p.ClaimID)+".eml", "message/rfc822"
-	subject, text, photos := p.EmailText()
+	subject, text, photos := p.emailText(out.Photos)
 	var b bytes.Buffer
 	parts := multipart.NewWriter(&b)
 	if err := parts.SetBoundary("porchlight-" + safeName(p.PacketID)); err != nil {
@@ -98,7 +100,7 @@ func (s *Service) email(ctx context.Context, p Packet, out Submission) (Submissi
 		return out, audit.Errorf(audit.CodeInternal, "The message cannot be written", err)
 	}
 	// Base64 takes four bytes for three, and its line ends; the rest is text.
-	each := out.MaxBytes / 2 * 5 / 7
+	each := out.MaxBytes / int64(max(len(photos), 1)) * 5 / 7
 	for i, photo := range photos {
 		jpeg, err := s.Document.Photo(ctx, photo, each)
 		switch audit.ErrorCode(err) {

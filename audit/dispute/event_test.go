@@ -1,18 +1,12 @@
 package dispute
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"porchlight/audit"
 )
-
-func readKeyFile(dir, id string) ([]byte, error) {
-	return os.ReadFile(filepath.Join(dir, FormerKeyFile(id)))
-}
 
 func TestPasswordsAreNotKept(t *testing.T) {
 	for _, test := range []struct{ kind, detail, want string }{

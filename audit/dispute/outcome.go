@@ -30,18 +30,6 @@ type Outcome struct {
 	RecordedAt     time.Time `json:"recorded_at"`
 }
 
-// Right tells whether the recommendation was; ok is false where neither can be said: for
-// review, which recommends neither, and claims that were withdrawn.
-func (o Outcome) Right() (right, ok bool) {
-	switch {
-	case o.Decision == Withdrawn || o.Recommendation == ReviewClaim:
-		return false, false
-	case o.Recommendation == DisputeClaim:
-		return o.Decision == Overturned, true
-	}
-	return o.Decision == Upheld, true
-}
-
 // Validate checks an outcome that comes from outside. Errors: [audit.CodeInvalid].
 func (o Outcome) Validate() error {
 	switch {

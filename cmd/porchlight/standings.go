@@ -126,7 +126,7 @@ func figureText(f standing.Figure) string {
 func driverRecord(db *sqldb.DB) func(context.Context, string, time.Time) (*dispute.DriverRecord, error) {
 	targets := standing.Targets2026()
 	return func(ctx context.Context, driverID string, at time.Time) (*dispute.DriverRecord, error) {
-		facts, err := db.DriverFacts(ctx, targets, driverID, at)
+		facts, err := db.DriverPackages(ctx, targets, driverID, at)
 		if err != nil {
 			return nil, err
 		}

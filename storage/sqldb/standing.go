@@ -65,34 +65,17 @@ const (
 // DriverFacts is what a driver's figures are made of as of then, on one snapshot. A
 // driver who is not on record has none.
 func (db *DB) DriverFacts(ctx context.Context, t *standing.Targets, driverID string, at time.Time) (f standing.Facts, err error) {
-	f.DriverID = driverID
 	err = db.read(ctx, func(s session) error {
-		since, until := t.Since(at), micros(at)
-		f.Packages, err = collect(ctx, s, scanPackage, queryLastPackages, driverID, until, t.Window.Packages)
-		if err != nil {
+		var oldest time.Time
+		if f, oldest, err = s.driverPackages(ctx, t, driverID, at); err != nil {
 			return err
 		}
-		oldest := since
-		if n := len(f.Packages); n > 0 {
-			oldest = f.Packages[n-1].At
-			if n == t.Window.Packages && !oldest.Before(since) {
-				// The window by days holds at least as many, and these among them.
-				if f.Packages, err = collect(ctx, s, scanPackage, queryPackagesSince, driverID, until, micros(since)); err != nil {
-					return err
-				}
-			}
-		}
+		since, until := t.Since(at), micros(at)
 		open, err := one(ctx, s, "count", scanCount, queryOpen, driverID, micros(since), until)
 		if err != nil {
 			return err
 		}
 		f.Open = int(open)
-		if back := since.AddDate(0, 0, -reportsBack); back.Before(oldest) {
-			oldest = back
-		}
-		if f.Missing, err = s.driverMissing(ctx, driverID, oldest, at); err != nil {
-			return err
-		}
 		if f.Blocks, err = collect(ctx, s, scanJSON[standing.Block], queryDriverBlocks, driverID, micros(t.BlocksUntil(at)), t.Blocks.Last); err != nil {
 			return err
 		}
@@ -103,6 +86,41 @@ func (db *DB) DriverFacts(ctx context.Context, t *standing.Targets, driverID str
 		return err
 	})
 	return f, err
+}
+
+// DriverPackages are a driver's facts with the packages and what is claimed on them alone:
+// what a claim says of its driver.
+func (db *DB) DriverPackages(ctx context.Context, t *standing.Targets, driverID string, at time.Time) (f standing.Facts, err error) {
+	err = db.read(ctx, func(s session) error {
+		f, _, err = s.driverPackages(ctx, t, driverID, at)
+		return err
+	})
+	return f, err
+}
+
+// driverPackages also answers how far back the facts go.
+func (s session) driverPackages(ctx context.Context, t *standing.Targets, driverID string, at time.Time) (f standing.Facts, oldest time.Time, err error) {
+	f.DriverID = driverID
+	since, until := t.Since(at), micros(at)
+	f.Packages, err = collect(ctx, s, scanPackage, queryLastPackages, driverID, until, t.Window.Packages)
+	if err != nil {
+		return f, oldest, err
+	}
+	oldest = since
+	if n := len(f.Packages); n > 0 {
+		oldest = f.Packages[n-1].At
+		if n == t.Window.Packages && !oldest.Before(since) {
+			// The window by days holds at least as many, and these among them.
+			if f.Packages, err = collect(ctx, s, scanPackage, queryPackagesSince, driverID, until, micros(since)); err != nil {
+				return f, oldest, err
+			}
+		}
+	}
+	if back := since.AddDate(0, 0, -reportsBack); back.Before(oldest) {
+		oldest = back
+	}
+	f.Missing, err = s.driverMissing(ctx, driverID, oldest, at)
+	return f, oldest, err
 }
 
 func scanCount(scan func(...any) error) (n int64, err error) {

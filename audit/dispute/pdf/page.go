@@ -1,6 +1,7 @@
 package pdf
 
 import (
+	"strconv"
 	"strings"
 
 	"codeberg.org/go-pdf/fpdf"
@@ -53,7 +54,7 @@ func newSheet(size, foot string) *sheet {
 		f.CellFormat(s.width-25, 4, s.text(foot), "", 0, "L", false, 0, "")
 		f.SetXY(w-margin-25, h-11)
 		// The library reckons with the alias's width: to the left, the number stands where it should.
-		f.CellFormat(25, 4, "page "+itoa(f.PageNo())+" of {pages}", "", 0, "L", false, 0, "")
+		f.CellFormat(25, 4, "page "+strconv.Itoa(f.PageNo())+" of {pages}", "", 0, "L", false, 0, "")
 	})
 	return s
 }

@@ -2,6 +2,7 @@ package pdf
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -49,13 +50,12 @@ func Write(ctx context.Context, p dispute.Packet, originals Originals, look Look
 	if slices.Contains([]string{"US", "USA", "CA", "CAN", "MX", "MEX"}, strings.ToUpper(p.Delivery.Country)) {
 		size = "Letter"
 	}
-	if pages, err = 0, ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	title := "Claim " + p.ClaimID + ": the record of delivery " + p.Claim.TrackingID
+	title, _ := legible("Claim " + p.ClaimID + ": the record of delivery " + p.Claim.TrackingID)
 	s := newSheet(size, "Packet "+p.PacketID+", claim "+p.ClaimID)
 	d := &document{sheet: s, Packet: p, look: look, widths: map[int]bool{}}
-	title, _ = legible(title)
 	archival(s.Fpdf, title, p.IssuedAt)
 	s.AddPage()
 	d.letter()
@@ -122,10 +122,7 @@ func (d *document) letter() {
 
 // opening says in two sentences what the letter is about.
 func (d *document) opening() string {
-	to := d.address()
-	if to == "" {
-		to = "the address on record"
-	}
+	to := cmp.Or(d.Delivery.Line(), "the address on record")
 	switch d.Recommendation.Recommendation {
 	case dispute.DisputeClaim:
 		when := ""
@@ -139,24 +136,8 @@ func (d *document) opening() string {
 	return fmt.Sprintf("The claim says that package %s was not received. The records below on its delivery to %s do not settle the claim by themselves.", d.Claim.TrackingID, to)
 }
 
-func (d *document) address() string {
-	s := d.Delivery.Stop
-	var out []string
-	for _, part := range []string{s.Address, s.Unit, strings.TrimSpace(s.Postcode + " " + s.Locality), s.Country} {
-		if part != "" {
-			out = append(out, part)
-		}
-	}
-	return strings.Join(out, ", ")
-}
-
 func (d *document) facts() [][]string {
-	orNone := func(v string) string {
-		if v == "" {
-			return "not on record"
-		}
-		return v
-	}
+	orNone := func(v string) string { return cmp.Or(v, "not on record") }
 	var proofs []string
 	for _, p := range d.Delivery.Proofs {
 		proofs = append(proofs, strings.ReplaceAll(string(p), "_", " "))
@@ -167,7 +148,7 @@ func (d *document) facts() [][]string {
 	}
 	rows := [][]string{
 		{"Claim", orNone(claim)},
-		{"Address", orNone(d.address())},
+		{"Address", orNone(d.Delivery.Line())},
 		{"Instruction", orNone(strings.ReplaceAll(string(d.Delivery.Instruction), "_", " "))},
 		{"Scanned", d.clock(d.Delivery.ScannedAt)},
 		{"Delivered", d.clock(d.Delivery.DeliveredAt)},
@@ -259,8 +240,6 @@ func joined(list []string, none string) string {
 	}
 	return strings.Join(list, ", ")
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // resultInk is a result's colour; its word stands beside it always.
 func resultInk(r audit.Result) ink {

@@ -54,7 +54,7 @@ func TestClaimToPacket(t *testing.T) {
 	if zip.StatusCode != 200 || zip.Header.Get("Content-Type") != "application/zip" || !strings.HasPrefix(zip.Header.Get("Content-Disposition"), "attachment") {
 		t.Errorf("zip: %d %v", zip.StatusCode, zip.Header)
 	}
-	v, err := dispute.Verify(bytes.NewReader(zip.body), int64(len(zip.body)), s.key.PublicKey())
+	v, err := dispute.Verify(bytes.NewReader(zip.body), int64(len(zip.body)), s.key.PublicKey(), nil)
 	if err != nil || !v.Valid() {
 		t.Errorf("the ZIP is not valid: %v %s", err, v)
 	}

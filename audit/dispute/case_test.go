@@ -317,7 +317,7 @@ func newSigner(t testing.TB) *Signer {
 
 func verify(t testing.TB, b []byte, pub *PublicKey) Verification {
 	t.Helper()
-	v, err := Verify(bytes.NewReader(b), int64(len(b)), pub)
+	v, err := Verify(bytes.NewReader(b), int64(len(b)), pub, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

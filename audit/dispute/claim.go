@@ -80,6 +80,9 @@ type FrozenPacket struct {
 	ClaimID  string
 	IssuedAt time.Time
 	JSON     []byte
+	// Timestamp is what a time-stamp authority answered for JSON (RFC 3161, DER); nil
+	// where there is none.
+	Timestamp []byte
 }
 
 // OnRecord tells whether anything but the tracking id is known about the delivery.

@@ -89,6 +89,21 @@ type Integrity struct {
 	// not be cut off or written anew before it without that being seen. Absent where the
 	// log was empty, and in packets older than it.
 	Custody *custody.Head `json:"custody,omitempty"`
+	// Timestamp says which authority was asked for a time stamp of this JSON; absent where
+	// none was. The time stamp itself stands beside it, as packet.json.tsr.
+	Timestamp *TimestampNote `json:"timestamp,omitempty"`
+}
+
+// TimestampWords says in a sentence whether there is a time stamp; empty where none was
+// asked for.
+func (i Integrity) TimestampWords() string {
+	switch {
+	case i.Timestamp == nil:
+		return ""
+	case i.Timestamp.Problem != "":
+		return "None: " + i.Timestamp.Problem + " (" + i.Timestamp.Authority + ")"
+	}
+	return "packet.json.tsr, by " + i.Timestamp.Authority + " (RFC 3161)"
 }
 
 // Original is a photo's bytes as they were read when the packet was issued.

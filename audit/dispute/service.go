@@ -2,6 +2,7 @@ package dispute
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"hash/crc32"
@@ -42,6 +43,7 @@ type Config struct {
 	DriverRecord func(ctx context.Context, driverID string, at time.Time) (*DriverRecord, error)
 	Document     Document  // renders packets; without it ZIPs have no packet.pdf
 	Channels     *Channels // [Channels2026] where nil
+	Authority    Authority // stamps packets with the time; without it they have no time stamp
 }
 
 // Service answers claims.
@@ -144,10 +146,42 @@ func (s *Service) Issue(ctx context.Context, claimID string) (Packet, error) {
 	if err != nil {
 		return Packet{}, err
 	}
-	if err := s.Records.AddPacket(ctx, FrozenPacket{PacketID: packet.PacketID, ClaimID: claimID, IssuedAt: at, JSON: b}); err != nil {
+	frozen := FrozenPacket{PacketID: packet.PacketID, ClaimID: claimID, IssuedAt: at, JSON: b}
+	if s.Authority != nil {
+		if frozen, packet, err = s.stamp(ctx, frozen, packet); err != nil {
+			return Packet{}, err
+		}
+	}
+	if err := s.Records.AddPacket(ctx, frozen); err != nil {
 		return Packet{}, err
 	}
 	return packet, nil
+}
+
+// stampPatience is how long an authority may take: an agent waits.
+const stampPatience = 10 * time.Second
+
+// stamp has the authority stamp a packet. Where it does not, the packet is issued all the
+// same, since a claim has a due date, and says so.
+func (s *Service) stamp(ctx context.Context, frozen FrozenPacket, packet Packet) (FrozenPacket, Packet, error) {
+	packet.Integrity.Timestamp = &TimestampNote{Authority: s.Authority.Name()}
+	var err error
+	if frozen.JSON, err = packet.encode(); err != nil {
+		return frozen, packet, err
+	}
+	waiting, cancel := context.WithTimeout(ctx, stampPatience)
+	defer cancel()
+	response, err := requestTimestamp(waiting, s.Authority, frozen.JSON, rand.Reader)
+	if err == nil {
+		frozen.Timestamp = response
+		return frozen, packet, nil
+	}
+	if ctx.Err() != nil {
+		return frozen, packet, ctx.Err()
+	}
+	packet.Integrity.Timestamp.Problem = "the authority gave no time stamp: " + err.Error()
+	frozen.JSON, err = packet.encode()
+	return frozen, packet, err
 }
 
 // Driver is the record of a delivery's driver as of then; nil where there is no driver,

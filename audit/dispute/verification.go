@@ -13,6 +13,7 @@ type Verification struct {
 	Files     []File    `json:"files"` // as the manifest lists them
 	Problems  []Problem `json:"problems"`
 	Signature Signature `json:"signature"`
+	Timestamp Stamped   `json:"timestamp"`
 }
 
 // Problem is one thing that is wrong with a ZIP.

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -30,19 +31,20 @@ const (
 // wholeZIP is the part of a problem that no single file has.
 const wholeZIP = "ZIP"
 
-var allowedName = regexp.MustCompile(`^(?:packet\.json|index\.html|packet\.pdf|certification\.txt|manifest\.json|manifest\.json\.minisig|originals/[0-9]{2,3}-[a-z_]+-[0-9a-f]{12}\.[a-z]{3,4}|attachments/[0-9]{2}-[0-9a-f]{12}\.[a-z]{3,4})$`)
+var allowedName = regexp.MustCompile(`^(?:packet\.json|packet\.json\.tsr|index\.html|packet\.pdf|certification\.txt|manifest\.json|manifest\.json\.minisig|originals/[0-9]{2,3}-[a-z_]+-[0-9a-f]{12}\.[a-z]{3,4}|attachments/[0-9]{2}-[0-9a-f]{12}\.[a-z]{3,4})$`)
 
 // Verify checks a packet's ZIP of size bytes: that it has the one form in which packets
 // are written, that every file is there and matches the manifest, that packet.json
 // names the photos by their digests, and that the manifest is signed with the key. pub
-// may be nil: the signature is then not checked. Whatever is wrong with the ZIP is in
-// the [Verification]; the error says that r cannot be read, [audit.CodeUnreadable].
-func Verify(r io.ReaderAt, size int64, pub *PublicKey) (Verification, error) {
+// may be nil: the signature is then not checked. A time stamp is held against packet.json,
+// and its signer against the authorities, which may be nil. Whatever is wrong with the
+// ZIP is in the [Verification]; the error says that r cannot be read, [audit.CodeUnreadable].
+func Verify(r io.ReaderAt, size int64, pub *PublicKey, authorities *x509.CertPool) (Verification, error) {
 	v := &verifier{r: &readerAt{r: r}, size: size}
 	v.Files, v.Problems, v.Signature.State = []File{}, []Problem{}, SignatureUnsigned
 	if v.open() {
 		v.form()
-		v.contents(pub)
+		v.contents(pub, authorities)
 	}
 	if v.r.err != nil {
 		return Verification{}, audit.Errorf(audit.CodeUnreadable, "The packet cannot be read", v.r.err)
@@ -156,7 +158,7 @@ func (v *verifier) matches(pos int64, want []byte) bool {
 
 // contents checks the files against the manifest, and manifest, packet and signature
 // against each other.
-func (v *verifier) contents(pub *PublicKey) {
+func (v *verifier) contents(pub *PublicKey, authorities *x509.CertPool) {
 	manifestText, ok := v.text(manifestName, maxSmallBytes)
 	var m Manifest
 	if ok {
@@ -176,6 +178,7 @@ func (v *verifier) contents(pub *PublicKey) {
 	}
 	v.PacketID, v.ClaimID, v.IssuedAt = p.PacketID, p.ClaimID, p.IssuedAt
 	v.signed(manifestText, p, pub)
+	v.stamped(packetText, authorities)
 	if !ok {
 		return
 	}
@@ -246,7 +249,7 @@ func (v *verifier) listed(m Manifest) {
 			continue
 		}
 		limit := uint64(maxTextBytes)
-		if want.Name != packetName && want.Name != pageName && want.Name != pdfName && want.Name != certifiedName {
+		if want.Name != packetName && want.Name != pageName && want.Name != pdfName && want.Name != certifiedName && want.Name != timestampName {
 			limit = audit.MaxPhotoBytes
 		}
 		if f.UncompressedSize64 != uint64(want.Bytes) {
@@ -292,6 +295,7 @@ func (v *verifier) photos(m Manifest, p Packet) {
 	}
 	delete(listed, pdfName)
 	delete(listed, certifiedName)
+	delete(listed, timestampName)
 	known := map[string]string{}
 	hold := func(file, digest string) {
 		if file == "" {

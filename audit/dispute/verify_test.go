@@ -333,7 +333,7 @@ func (b broken) ReadAt(p []byte, off int64) (int, error) {
 func TestVerifyTellsReadErrorsFromFaults(t *testing.T) {
 	b := strong().zipped(t, nil)
 	for _, from := range []int64{0, 200, int64(len(b)) - 10} {
-		_, err := Verify(broken{bytes.NewReader(b), from}, int64(len(b)), nil)
+		_, err := Verify(broken{bytes.NewReader(b), from}, int64(len(b)), nil, nil)
 		if got := audit.ErrorCode(err); got != audit.CodeUnreadable {
 			t.Errorf("reads fail at byte %d: got %v, want %s", from, err, audit.CodeUnreadable)
 		}
@@ -351,7 +351,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add([]byte("PK\x05\x06" + strings.Repeat("\x00", 18)))
 	known := [][]byte{good, strong().zipped(f, signer)}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		v, err := Verify(bytes.NewReader(b), int64(len(b)), signer.PublicKey())
+		v, err := Verify(bytes.NewReader(b), int64(len(b)), signer.PublicKey(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -25,6 +25,7 @@ const (
 	certifiedName = "certification.txt"
 	manifestName  = "manifest.json"
 	signatureName = "manifest.json.minisig"
+	timestampName = "packet.json.tsr"
 	originalsDir  = "originals/"
 
 	attachmentsDir = "attachments/"
@@ -66,7 +67,7 @@ func (s *Service) WriteZIP(ctx context.Context, w io.Writer, packetID string) er
 	if err != nil {
 		return err
 	}
-	parts, err := s.parts(ctx, packet, frozen.JSON)
+	parts, err := s.parts(ctx, packet, frozen)
 	if err != nil {
 		return err
 	}
@@ -102,9 +103,12 @@ func (s *Service) WriteZIP(ctx context.Context, w io.Writer, packetID string) er
 }
 
 // parts are the ZIP's files in their order, digests and all.
-func (s *Service) parts(ctx context.Context, packet Packet, frozen []byte) ([]part, error) {
+func (s *Service) parts(ctx context.Context, packet Packet, frozen FrozenPacket) ([]part, error) {
 	at := packet.IssuedAt
-	parts := []part{partOf(packetName, frozen, at)}
+	parts := []part{partOf(packetName, frozen.JSON, at)}
+	if len(frozen.Timestamp) > 0 {
+		parts = append(parts, partOf(timestampName, frozen.Timestamp, at))
+	}
 	var page bytes.Buffer
 	if err := WriteHTML(&page, packet); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -126,7 +127,7 @@ func writeFile(name string, write func(io.Writer) error) error {
 }
 
 func verifyCommand() *cobra.Command {
-	var key, data string
+	var key, data, authority string
 	var asJSON bool
 	var log custodySettings
 	cmd := &cobra.Command{
@@ -134,7 +135,9 @@ func verifyCommand() *cobra.Command {
 		Short: "Check a packet against its digests and signature, or the custody log against its chain",
 		Long: `Check a packet without a server: every file against the manifest's SHA-256, the manifest
 against its minisign signature. The public key is the sender's porchlight.pub; an unsigned
-packet, or one whose signer is not known, is never called valid.
+packet, or one whose signer is not known, is never called valid. A packet may hold a time
+stamp (RFC 3161), by which somebody else vouches for the time since when it is as it is:
+--timestamp-ca names the certificates of those who are trusted with that.
 
 With --custody, check the custody log of the records instead: that no row was removed,
 altered or inserted. The heads that issued packets carry are held against it; --head adds
@@ -168,9 +171,13 @@ Exit status: 0 valid; 1 not valid; 2 the file or the records could not be read.`
 			if err != nil {
 				return err
 			}
-			v, err := dispute.Verify(f, info.Size(), pub)
+			authorities, err := readAuthorities(authority)
+			if err != nil {
+				return err
+			}
+			v, err := dispute.Verify(f, info.Size(), pub, authorities)
 			if old := formerKey(data, v.Signature.KeyID); err == nil && key == "" && !v.Valid() && old != nil {
-				v, err = dispute.Verify(f, info.Size(), old) // signed before the key was changed
+				v, err = dispute.Verify(f, info.Size(), old, authorities) // signed before the key was changed
 			}
 			if err != nil {
 				return err
@@ -183,6 +190,9 @@ Exit status: 0 valid; 1 not valid; 2 the file or the records could not be read.`
 					fmt.Fprintln(out, p)
 				}
 				fmt.Fprintln(out, v)
+				if stamped := v.Timestamp.String(); stamped != "" {
+					fmt.Fprintln(out, stamped)
+				}
 			}
 			if !v.Valid() {
 				return errDone
@@ -191,6 +201,7 @@ Exit status: 0 valid; 1 not valid; 2 the file or the records could not be read.`
 		},
 	}
 	cmd.Flags().StringVar(&key, "key", "", "the sender's public key: a minisign `FILE`, or the key itself; default porchlight.pub in --data")
+	cmd.Flags().StringVar(&authority, "timestamp-ca", "", "certificates of time-stamp authorities: a PEM `FILE`")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
 	cmd.Flags().StringVar(&data, "data", "./data", "folder of the service whose key is taken where --key is not given, and whose records are checked with --custody")
 	log.flags(cmd.Flags())
@@ -215,6 +226,22 @@ func publicKey(key, data string) (*dispute.PublicKey, error) {
 		return nil, fmt.Errorf("--key: %w", err)
 	}
 	return dispute.ParsePublicKey(text)
+}
+
+// readAuthorities reads the certificates of time-stamp authorities; nil for no name.
+func readAuthorities(name string) (*x509.CertPool, error) {
+	if name == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("--timestamp-ca: %w", err)
+	}
+	pool, err := dispute.ParseAuthorities(text)
+	if err != nil {
+		return nil, fmt.Errorf("--timestamp-ca %s: %w", name, err)
+	}
+	return pool, nil
 }
 
 // formerKey is the key of that id from before a rotation; nil where there is none.

@@ -18,6 +18,7 @@ import (
 	"porchlight/audit/dispute"
 	"porchlight/audit/dispute/pdf"
 	"porchlight/server"
+	"porchlight/server/stamper"
 	"porchlight/storage/dir"
 	"porchlight/storage/s3"
 	"porchlight/storage/sqldb"
@@ -25,7 +26,7 @@ import (
 
 // storeSettings say where records and photos are kept.
 type storeSettings struct {
-	data, keys, database, objects, checklist, lockMode string
+	data, keys, database, objects, checklist, lockMode, authority string
 	retention                                          time.Duration
 }
 
@@ -37,7 +38,8 @@ func (s *storeSettings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.checklist, "checklist", "", "checklist `FILE` to judge by; default the built-in guide-2026")
 	f.DurationVar(&s.retention, "object-lock", 0, "lock each photo in S3 against deletion for this long, such as 12960h (540 days)")
 	f.StringVar(&s.lockMode, "object-lock-mode", "compliance", "who may lift a lock before its time: compliance (nobody) or governance (those with a special permission)")
-	setting("data", "keys", "database", "objects", "checklist", "object-lock", "object-lock-mode")
+	f.StringVar(&s.authority, "timestamp-authority", "", "`URL` of a time-stamp authority (RFC 3161) that vouches for the time of each packet; none by default")
+	setting("data", "keys", "database", "objects", "checklist", "object-lock", "object-lock-mode", "timestamp-authority")
 }
 
 // stores are the opened stores with the services on top.
@@ -68,6 +70,12 @@ func (s *storeSettings) open(ctx context.Context) (*stores, error) {
 	if err != nil {
 		return nil, err
 	}
+	var authority dispute.Authority
+	if s.authority != "" {
+		if authority, err = stamper.New(s.authority, "Porchlight/"+version); err != nil {
+			return nil, fmt.Errorf("--timestamp-authority: %w", err)
+		}
+	}
 	if err := os.MkdirAll(s.data, 0o700); err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
@@ -97,7 +105,7 @@ func (s *storeSettings) open(ctx context.Context) (*stores, error) {
 		db.Close()
 		return nil, err
 	}
-	st.dispute = dispute.NewService(dispute.Config{Records: db, Objects: objects, NewID: newID, Now: time.Now, Signer: signer, DriverRecord: driverRecord(db), Document: pdf.Document{Originals: st.audit.Original}})
+	st.dispute = dispute.NewService(dispute.Config{Records: db, Objects: objects, NewID: newID, Now: time.Now, Signer: signer, Authority: authority, DriverRecord: driverRecord(db), Document: pdf.Document{Originals: st.audit.Original}})
 	return st, nil
 }
 

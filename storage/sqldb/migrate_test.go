@@ -22,7 +22,7 @@ func TestMigrationsOfWhatIsOnRecord(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, statement := range []string{
-			`DROP TABLE outcomes`, `DROP INDEX claims_by_decision`, `DROP INDEX claims_by_decided`, `ALTER TABLE claims DROP COLUMN decision`,
+			`ALTER TABLE packets DROP COLUMN stamp`, `DROP TABLE outcomes`, `DROP INDEX claims_by_decision`, `DROP INDEX claims_by_decided`, `ALTER TABLE claims DROP COLUMN decision`,
 			`ALTER TABLE claims DROP COLUMN recommended`, `ALTER TABLE claims DROP COLUMN decided_at`, `DROP INDEX deliveries_by_stop`, `DROP INDEX deliveries_by_scan`,
 			`ALTER TABLE deliveries DROP COLUMN scanned_at`, `DROP TABLE track_points`, `DROP TABLE attachments`,
 			`DROP INDEX claims_by_delivery`, `DROP INDEX deliveries_by_time`, `DROP INDEX tokens_by_driver`,

@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"encoding/base64"
 	"time"
 
 	"porchlight/audit"
@@ -14,8 +15,8 @@ import (
 // [audit.CodeConflict] where the id is taken.
 func (db *DB) AddPacket(ctx context.Context, p dispute.FrozenPacket) error {
 	return db.write(ctx, func(s session) error {
-		_, err := s.exec(ctx, `INSERT INTO packets (packet_id, claim_id, issued_at, json) VALUES ($1, $2, $3, $4)`,
-			p.PacketID, p.ClaimID, micros(p.IssuedAt), string(p.JSON))
+		_, err := s.exec(ctx, `INSERT INTO packets (packet_id, claim_id, issued_at, json, stamp) VALUES ($1, $2, $3, $4, $5)`,
+			p.PacketID, p.ClaimID, micros(p.IssuedAt), string(p.JSON), base64.StdEncoding.EncodeToString(p.Timestamp))
 		if err != nil {
 			return err
 		}
@@ -31,10 +32,17 @@ func (db *DB) AddPacket(ctx context.Context, p dispute.FrozenPacket) error {
 func (db *DB) Packet(ctx context.Context, packetID string) (dispute.FrozenPacket, error) {
 	return one(ctx, db.on(db.reader), "packet", func(scan func(...any) error) (p dispute.FrozenPacket, err error) {
 		var at int64
-		err = scan(&p.PacketID, &p.ClaimID, &at, &p.JSON)
+		var stamp string
+		if err = scan(&p.PacketID, &p.ClaimID, &at, &p.JSON, &stamp); err != nil {
+			return p, err
+		}
 		p.IssuedAt = time.UnixMicro(at).UTC()
+		p.Timestamp, err = base64.StdEncoding.DecodeString(stamp)
+		if stamp == "" {
+			p.Timestamp = nil
+		}
 		return p, err
-	}, `SELECT packet_id, claim_id, issued_at, json FROM packets WHERE packet_id = $1`, packetID)
+	}, `SELECT packet_id, claim_id, issued_at, json, stamp FROM packets WHERE packet_id = $1`, packetID)
 }
 
 // Packets lists a claim's packets, oldest first, without their JSON. Errors:

@@ -118,7 +118,7 @@ func testClaimFilters(t *testing.T, r Records) {
 func testPackets(t *testing.T, r Records) {
 	_, err := r.PutClaims(t.Context(), []dispute.Claim{{ClaimID: "C1", TrackingID: "T1"}, {ClaimID: "C2", TrackingID: "T1"}}, noon)
 	wantCode(t, "PutClaims", err, "")
-	first := dispute.FrozenPacket{PacketID: "P2", ClaimID: "C1", IssuedAt: at(1), JSON: []byte("{\"a\":  1,\n\"a\": \"\\u0000 \u2028 €\"}\n")}
+	first := dispute.FrozenPacket{PacketID: "P2", ClaimID: "C1", IssuedAt: at(1), JSON: []byte("{\"a\":  1,\n\"a\": \"\\u0000 \u2028 €\"}\n"), Timestamp: []byte{0x30, 0, 0xff}}
 	second := dispute.FrozenPacket{PacketID: "P1", ClaimID: "C1", IssuedAt: at(2), JSON: []byte(`{}`)}
 	wantCode(t, "AddPacket", r.AddPacket(t.Context(), second), "")
 	wantCode(t, "AddPacket", r.AddPacket(t.Context(), first), "")
@@ -135,7 +135,7 @@ func testPackets(t *testing.T, r Records) {
 
 	all, err := r.Packets(t.Context(), "C1")
 	wantCode(t, "Packets", err, "")
-	first.JSON, second.JSON = nil, nil
+	first.JSON, first.Timestamp, second.JSON = nil, nil, nil
 	same(t, "a claim's packets", all, []dispute.FrozenPacket{first, second})
 	all, err = r.Packets(t.Context(), "C2")
 	wantCode(t, "Packets", err, "")

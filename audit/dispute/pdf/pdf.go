@@ -230,6 +230,9 @@ func (d *document) integrity() {
 	if d.Integrity.Custody != nil {
 		by = append(by, []string{"Custody log's head", d.Integrity.Custody.String()})
 	}
+	if words := d.Integrity.TimestampWords(); words != "" {
+		by = append(by, []string{"Time stamp", words})
+	}
 	d.table([]column{{"", .24, grey}, {"", .76, black}}, by)
 	d.remark("The packet's ZIP holds the originals, this document, packet.json with every value behind it, and a signed manifest with the SHA-256 of each file. \"porchlight verify\" and \"minisign -V\" check it without a server.")
 }

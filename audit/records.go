@@ -49,21 +49,36 @@ type Archive interface {
 	// SaveChecklist keeps a checklist's text under its version. Errors: [CodeConflict]
 	// where that version is kept with other contents.
 	SaveChecklist(ctx context.Context, version, text string, at time.Time) error
-	// StartRun keeps a new re-audit.
-	StartRun(ctx context.Context, r Run) error
-	// Cases lists at most limit uploads that match the filter, with what their judgement
-	// needs, in order of upload id, from the one after the cursor.
-	Cases(ctx context.Context, f Filter, after string, limit int) ([]Case, error)
-	// AppendChunk stores what a run made of a chunk and the run's progress (cursor, counts,
-	// end), in one transaction.
-	AppendChunk(ctx context.Context, r Run, c Chunk) error
+	// Checklist is the text that is kept under a version. Errors: [CodeNotFound].
+	Checklist(ctx context.Context, version string) (string, error)
+	// Cases lists the uploads of a span that match the filter, with what their judgement
+	// needs, in order of upload id.
+	Cases(ctx context.Context, f Filter, s Span) ([]Case, error)
+	// Plan cuts the uploads that match a filter into spans of at most size, and counts them.
+	Plan(ctx context.Context, f Filter, size int) (chunks []Span, total int, err error)
+	Runs
 }
 
-// Chunk is what a run made of some uploads.
-type Chunk struct {
-	Reports    []Report
-	Flips      []Flip
-	Remeasured map[string]Measurement // by photo id, where photos were read again
+// Runs keeps re-audits and their chunks.
+type Runs interface {
+	// StartRun keeps a new run with its chunks.
+	StartRun(ctx context.Context, r Run, chunks []Span) error
+	// OpenRun finds the latest run that does the same as r and is not at its end.
+	OpenRun(ctx context.Context, r Run) (open Run, ok bool, err error)
+	// OpenRuns lists the runs that are running, the oldest first.
+	OpenRuns(ctx context.Context) ([]Run, error)
+	// Run finds a run. Errors: [CodeNotFound].
+	Run(ctx context.Context, runID string) (Run, error)
+	// TakeChunk gives a worker the first chunk of a running run that nobody has, until a
+	// time; nil where there is none.
+	TakeChunk(ctx context.Context, runID, worker string, now, until time.Time) (*Task, error)
+	// KeepChunk keeps a chunk for its worker until a later time. Errors: [CodeConflict]
+	// where it is not this worker's any more.
+	KeepChunk(ctx context.Context, t Task, until time.Time) error
+	// FinishChunk stores what a run made of a chunk and counts it, in one transaction. A
+	// chunk that is done already changes nothing; the last one ends the run. Errors:
+	// [CodeConflict] where the run was cancelled.
+	FinishChunk(ctx context.Context, t Task, c Chunk, at time.Time) (Run, error)
 }
 
 // Case is one upload as a re-audit sees it.
@@ -77,30 +92,4 @@ type Filter struct {
 	Since    time.Time `json:"since,omitzero"` // received at or after
 	Until    time.Time `json:"until,omitzero"` // received before
 	DriverID string    `json:"driver_id,omitempty"`
-}
-
-// Run is one re-audit.
-type Run struct {
-	RunID      string     `json:"run_id"`
-	Checklist  string     `json:"checklist"`
-	Filter     Filter     `json:"filter"`
-	Measure    bool       `json:"measure"` // photos whose measurement is of another version are read again
-	StartedAt  time.Time  `json:"started_at"`
-	FinishedAt *time.Time `json:"finished_at,omitempty"`
-	Cursor     string     `json:"-"` // upload id of the last one done
-	Done       int        `json:"done"`
-	Flipped    int        `json:"flipped"`
-	Failed     int        `json:"failed"` // photos that could not be read again
-}
-
-// Flip is a verdict that a re-audit changed.
-type Flip struct {
-	UploadID   string  `json:"upload_id"`
-	PhotoID    string  `json:"photo_id"`
-	TrackingID string  `json:"tracking_id"`
-	DriverID   string  `json:"driver_id,omitempty"`
-	Before     Verdict `json:"before"`
-	After      Verdict `json:"after"`
-	Check      string  `json:"check,omitempty"`  // the finding that decides the new verdict
-	Detail     string  `json:"detail,omitempty"` // in a sentence
 }

@@ -52,6 +52,8 @@ var serves = map[string]string{
 	"POST /api/v1/reaudits":                            "401 403 403 403 403 422 401 401",
 	"GET /api/v1/reaudits":                             "401 403 403 403 200 200 401 401",
 	"GET /api/v1/reaudits/:run_id":                     "401 403 403 403 404 404 401 401",
+	"POST /api/v1/reaudits/:run_id/state":              "401 403 403 403 403 404 401 401",
+	"GET /api/v1/reaudits/:run_id/failures":            "401 403 403 403 404 404 401 401",
 	"GET /api/v1/webhooks":                             "401 403 403 403 403 200 401 401",
 	"POST /api/v1/webhooks":                            "401 403 403 403 403 422 401 401",
 	"DELETE /api/v1/webhooks/:endpoint_id":             "401 403 403 403 403 404 401 401",
@@ -101,6 +103,7 @@ var sends = map[string]string{
 	"POST /api/v1/photo-reports":                  `{"week":"2026-W19","driver_id":"D1","opportunities":2,"success":2}`,
 	"POST /api/v1/tokens":                         `{"role":"agent"}`,
 	"POST /api/v1/webhooks":                       `{}`,
+	"POST /api/v1/reaudits/:run_id/state":         `{"state":"paused"}`,
 	"POST /api/v1/reaudits":                       `{"since":"2026-01-02T00:00:00Z","until":"2026-01-01T00:00:00Z"}`,
 }
 

@@ -97,7 +97,7 @@ func TestReaudit(t *testing.T) {
 	s := newStack(t)
 	s.deliveries(t, "T1")
 	s.kept(t, "T1")
-	r := s.as(t, audit.Admin, "POST", "/api/v1/reaudits", "application/json", `{"driver_id":"D1"}`)
+	r := s.as(t, audit.Admin, "POST", "/api/v1/reaudits", "application/json", `{"driver_id":"D1","again":true}`)
 	run := decodeAs[audit.Run](t, r)
 	if r.StatusCode != http.StatusOK || run.Done != 1 || run.Flipped != 0 || run.FinishedAt == nil || r.Header.Get("Location") != "/api/v1/reaudits/"+run.RunID {
 		t.Fatalf("got %d %s", r.StatusCode, r.body)
@@ -113,11 +113,25 @@ func TestReaudit(t *testing.T) {
 	if one.RunID != run.RunID || one.Items == nil || len(one.Items) != 0 {
 		t.Errorf("run = %+v", one)
 	}
-	s.reauditing <- struct{}{}
-	if r := s.as(t, audit.Admin, "POST", "/api/v1/reaudits", "application/json", `{}`); r.StatusCode != 503 || r.problem(t).Code != audit.CodeBusy {
-		t.Errorf("a second one at once: %d %s", r.StatusCode, r.body)
+	// What the checklist has judged is not judged again, unless that is asked for.
+	run = decodeAs[audit.Run](t, s.as(t, audit.Admin, "POST", "/api/v1/reaudits", "application/json", `{"hold":true}`))
+	if run.Done != 1 || run.Skipped != 1 || run.State != audit.RunDone || run.PublishedAt != nil {
+		t.Errorf("a held run of what is judged: %+v", run)
 	}
-	<-s.reauditing
+	change := func(state string, want int) {
+		t.Helper()
+		if r := s.as(t, audit.Admin, "POST", "/api/v1/reaudits/"+run.RunID+"/state", "application/json", `{"state":"`+state+`"}`); r.StatusCode != want {
+			t.Errorf("%s: %d %s, want %d", state, r.StatusCode, r.body, want)
+		}
+	}
+	change("paused", 409)
+	change("published", 200)
+	change("cancelled", 409)
+	change("done", 422)
+	failures := decodeAs[List[audit.Failure]](t, s.get(t, audit.Dispatch, "/api/v1/reaudits/"+run.RunID+"/failures"))
+	if failures.Items == nil || len(failures.Items) != 0 {
+		t.Errorf("failures = %+v", failures)
+	}
 }
 
 func TestPageOf(t *testing.T) {

@@ -79,6 +79,10 @@ type Reaudits interface {
 	Runs(ctx context.Context, after string, limit int) (runs []audit.Run, next string, err error)
 	// Flips lists the verdicts a run changed, from the one after the cursor.
 	Flips(ctx context.Context, runID, after string, limit int) (flips []audit.Flip, next string, err error)
+	// Failures lists the uploads that a run could not judge, from the one after the cursor.
+	Failures(ctx context.Context, runID, after string, limit int) (failures []audit.Failure, next string, err error)
+	// ChangeRun brings a run into another state. Errors: [audit.CodeNotFound], [audit.CodeConflict].
+	ChangeRun(ctx context.Context, runID string, to audit.RunState, at time.Time) (audit.Run, error)
 	// Checklist is the text kept under a version. Errors: [audit.CodeNotFound].
 	Checklist(ctx context.Context, version string) (text string, err error)
 }
@@ -191,6 +195,8 @@ type Config struct {
 	Now     func() time.Time // default [time.Now]
 	NewID   func() string    // ids of events and requests; required
 	Limits  Limits
+	// Work says how re-audits are worked on here; nil leaves that to others.
+	Work *audit.WorkOptions
 	// Targets are what drivers' figures are held against; default [standing.Targets2026].
 	Targets *standing.Targets
 	// Sessions keeps the sessions of people who signed in; nil keeps them in memory, so

@@ -44,9 +44,9 @@ func TestCustodyOfChanges(t *testing.T) {
 	p := decodeAs[PacketRef](t, s.as(t, audit.Agent, "POST", "/api/v1/claims/C1/packets", "", ""))
 	run := decodeAs[audit.Run](t, s.as(t, audit.Admin, "POST", "/api/v1/reaudits", "application/json", `{}`))
 	want := []string{"delivery.changed T1 by dispatch", "photo.uploaded " + photo + " by driver", "claim.changed C1 by agent",
-		"packet.issued " + p.PacketID + " by agent", "reaudit.started " + run.RunID + " by admin", "reaudit.finished " + run.RunID + " by admin"}
+		"packet.issued " + p.PacketID + " by agent", "reaudit.started " + run.RunID + " by admin", "reaudit.finished " + run.RunID + " by admin", "reaudit.published " + run.RunID + " by admin"}
 	got := s.custodyOf(t, custody.DeliveryChanged, custody.PhotoUploaded, custody.ClaimChanged, custody.PacketIssued,
-		custody.ReauditStarted, custody.ReauditAdvanced, custody.ReauditFinished)
+		custody.ReauditStarted, custody.ReauditAdvanced, custody.ReauditFinished, custody.ReauditPublished)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("custody log (-want +got):\n%s", diff)
 	}

@@ -242,7 +242,8 @@ var revokeTokenDoc = operation{
 
 var startReauditDoc = operation{
 	id: "start-reaudit", tag: "reaudits", summary: "Judge stored photos again", status: 202,
-	text:   "Answers 200 where the run is done already, else 202; one run at a time. Issued packets never change.",
+	text: "Answers 200 where the run is done already, else 202. Where one that does the same is not at its end, that one is answered. " +
+		"What the checklist has judged already is skipped. The new reports count from when all are there. Issued packets never change.",
 	errors: []int{413, 415, 422},
 	answers: func(r huma.Registry, _ string) map[string]*huma.Response {
 		done := jsonAnswer[audit.Run](r, "Done already")
@@ -256,6 +257,12 @@ var reauditsDoc = operation{id: "list-reaudits", tag: "reaudits", summary: "Re-a
 var reauditDoc = operation{
 	id: "get-reaudit", tag: "reaudits", summary: "A re-audit with the verdicts it changed", errors: []int{404, 422},
 }
+
+var changeReauditDoc = operation{
+	id: "change-reaudit", tag: "reaudits", summary: "Pause, resume, cancel or publish a re-audit", errors: []int{404, 409, 413, 415, 422},
+}
+
+var reauditFailuresDoc = operation{id: "list-reaudit-failures", tag: "reaudits", summary: "What a re-audit could not judge, with the reasons", errors: []int{404, 422}}
 
 var webhooksDoc = operation{id: "list-webhooks", tag: "webhooks", summary: "Webhook endpoints, oldest first, without their secrets", errors: []int{422}}
 

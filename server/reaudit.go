@@ -16,6 +16,8 @@ type ReauditIn struct {
 	DriverID  string     `json:"driver_id,omitempty" maxLength:"128"`
 	Checklist string     `json:"checklist,omitempty" maxLength:"128" doc:"Version of a checklist on record; the server's own where absent"`
 	Measure   bool       `json:"measure,omitempty" doc:"Read photos again whose measurement is of older measuring code"`
+	Again     bool       `json:"again,omitempty" doc:"Judge also what that checklist has judged already"`
+	Hold      bool       `json:"hold,omitempty" doc:"Let its reports count only when it is published"`
 }
 
 type reauditInput struct{ Body ReauditIn }
@@ -26,13 +28,14 @@ type reauditOutput struct {
 	Body     audit.Run
 }
 
-// reauditPatience is how long starting a re-audit waits for its first figures.
+// reauditPatience is how long starting a re-audit waits for its end.
 const reauditPatience = 2 * time.Second
 
 // startReaudit is POST /api/v1/reaudits. A run outlives the request that starts it; the
-// answer is 200 where it is done by then, else 202.
+// answer is 200 where it is done by then, else 202. Where one that does the same is not at
+// its end, the answer is that one.
 func (s *Server) startReaudit(ctx context.Context, in *reauditInput) (*reauditOutput, error) {
-	o := audit.ReauditOptions{Measure: in.Body.Measure}
+	o := audit.ReauditOptions{Measure: in.Body.Measure, Again: in.Body.Again, Hold: in.Body.Hold}
 	o.DriverID = in.Body.DriverID
 	if in.Body.Since != nil {
 		o.Since = in.Body.Since.UTC()
@@ -55,7 +58,7 @@ func (s *Server) startReaudit(ctx context.Context, in *reauditInput) (*reauditOu
 		return nil, err
 	}
 	status := http.StatusAccepted
-	if run.FinishedAt != nil {
+	if run.Ended() {
 		status = http.StatusOK
 	}
 	return &reauditOutput{Status: status, Location: "/api/v1/reaudits/" + run.RunID, Body: run}, nil
@@ -72,53 +75,73 @@ func (s *Server) checklist(ctx context.Context, version string) (*audit.Checklis
 	return audit.ParseChecklist([]byte(text))
 }
 
-// reaudit starts a run in the background, one at a time, and answers what is known of
-// it when it is done or has its first figures. Errors: [audit.CodeBusy], and the run's
-// own where it fails before them.
+// reaudit starts a run, works on it in the background unless others do that, and answers
+// what is known of it when it is done or after a while.
 func (s *Server) reaudit(ctx context.Context, o audit.ReauditOptions) (audit.Run, error) {
+	run, err := s.audit.StartReaudit(ctx, o)
+	if err != nil || run.State != audit.RunRunning || s.work == nil {
+		return run, err
+	}
 	select {
-	case s.reauditing <- struct{}{}:
-	default:
-		return audit.Run{}, audit.Errorf(audit.CodeBusy, "A re-audit is running: wait until it is done")
-	}
-	type outcome struct {
-		run audit.Run
-		err error
-	}
-	progress, end := make(chan audit.Run, 1), make(chan outcome, 1)
-	o.Progress = func(r audit.Run) {
-		select {
-		case progress <- r:
-		default:
-		}
-	}
-	s.background.Go(func() {
-		defer func() { <-s.reauditing }()
-		run, err := s.audit.Reaudit(custody.WithActor(s.life, custody.ActorOf(ctx)), o)
-		if err != nil {
-			s.log.Error("re-audit failed", "run_id", run.RunID, "done", run.Done, "cause", err)
-		}
-		end <- outcome{run, err}
-	})
-	done := func(e outcome) (audit.Run, error) { return e.run, e.err }
-	select {
-	case e := <-end:
-		return done(e)
+	case <-s.workOn(ctx, run):
 	case <-ctx.Done():
-		return audit.Run{}, ctx.Err()
 	case <-time.After(reauditPatience):
-		// Photos are being read again: the first figures take a while. The run is on record.
-		runs, _, err := s.records.Runs(ctx, "", 1)
-		if err != nil || len(runs) == 0 {
-			return audit.Run{}, audit.Errorf(audit.CodeUnavailable, "The re-audit runs, but it cannot be looked up now", err)
-		}
-		return runs[0], nil
-	case run := <-progress:
-		if run.FinishedAt == nil {
-			return run, nil
-		}
-		return done(<-end)
 	}
+	return s.records.Run(ctx, run.RunID)
+}
+
+// workOn works on a run in the background, one run at a time, and tells when that ends.
+func (s *Server) workOn(ctx context.Context, run audit.Run) (done chan struct{}) {
+	done = make(chan struct{})
+	s.background.Go(func() {
+		defer close(done)
+		s.reauditing.Lock()
+		defer s.reauditing.Unlock()
+		after, err := s.audit.WorkOn(custody.WithActor(s.life, custody.ActorOf(ctx)), run.RunID, *s.work)
+		if err != nil && s.life.Err() == nil {
+			s.log.Error("re-audit", "run_id", run.RunID, "done", after.Done, "of", after.Total, "cause", err)
+		}
+	})
+	return done
+}
+
+type runPath struct {
+	RunID string `path:"run_id" doc:"The run's id, as starting it answered"`
+}
+
+// RunChange is what to do with a re-audit.
+type RunChange struct {
+	State audit.RunState `json:"state" enum:"paused,running,cancelled,published" doc:"paused or running again; cancelled for good, its reports never count; published, where it was held"`
+}
+
+type runChangeInput struct {
+	runPath
+	Body RunChange
+}
+
+// changeReaudit is POST /api/v1/reaudits/{run_id}/state.
+func (s *Server) changeReaudit(ctx context.Context, in *runChangeInput) (*body[audit.Run], error) {
+	run, err := s.records.ChangeRun(ctx, in.RunID, in.Body.State, s.now().UTC())
+	if err != nil {
+		return nil, err
+	}
+	if run.State == audit.RunRunning && s.work != nil {
+		s.workOn(ctx, run)
+	}
+	return &body[audit.Run]{run}, nil
+}
+
+type runListInput struct {
+	runPath
+	Paging
+}
+
+// reauditFailures is GET /api/v1/reaudits/{run_id}/failures.
+func (s *Server) reauditFailures(ctx context.Context, in *runListInput) (*body[List[audit.Failure]], error) {
+	if _, err := s.records.Run(ctx, in.RunID); err != nil {
+		return nil, err
+	}
+	return listOf(s.records.Failures(ctx, in.RunID, in.Cursor, in.Limit))
 }
 
 // reaudits is GET /api/v1/reaudits.
@@ -133,13 +156,8 @@ type RunWithFlips struct {
 	Next  string       `json:"next"` // the cursor of the next page; empty at the end
 }
 
-type runInput struct {
-	RunID string `path:"run_id" doc:"The run's id, as starting it answered"`
-	Paging
-}
-
 // reauditRun is GET /api/v1/reaudits/{run_id}.
-func (s *Server) reauditRun(ctx context.Context, in *runInput) (*body[RunWithFlips], error) {
+func (s *Server) reauditRun(ctx context.Context, in *runListInput) (*body[RunWithFlips], error) {
 	run, err := s.records.Run(ctx, in.RunID)
 	if err != nil {
 		return nil, err

@@ -117,6 +117,8 @@ func (s *Server) apiRoutes() []route {
 		{method: "POST", path: v1 + "/reaudits", roles: admins, doc: &startReauditDoc, enlist: typed(s.startReaudit)},
 		{method: "GET", path: v1 + "/reaudits", roles: operations, doc: &reauditsDoc, enlist: typed(s.reaudits)},
 		{method: "GET", path: v1 + "/reaudits/{run_id}", roles: operations, doc: &reauditDoc, enlist: typed(s.reauditRun)},
+		{method: "POST", path: v1 + "/reaudits/{run_id}/state", roles: admins, doc: &changeReauditDoc, enlist: typed(s.changeReaudit)},
+		{method: "GET", path: v1 + "/reaudits/{run_id}/failures", roles: operations, doc: &reauditFailuresDoc, enlist: typed(s.reauditFailures)},
 
 		{method: "GET", path: v1 + "/webhooks", roles: admins, doc: &webhooksDoc, enlist: typed(s.webhooks)},
 		{method: "POST", path: v1 + "/webhooks", roles: admins, doc: &addWebhookDoc, enlist: typed(s.addWebhook)},

@@ -54,7 +54,8 @@ type Server struct {
 
 	uploads    chan struct{} // a place for each photo held
 	drawing    chan struct{} // a place for each preview drawn
-	reauditing chan struct{} // one place
+	reauditing sync.Mutex    // held by the run that is worked on here
+	work       *audit.WorkOptions
 
 	webhookPrivate bool // endpoints may be on private addresses
 
@@ -85,7 +86,7 @@ func New(c Config) (*Server, error) {
 		metrics: newMetrics(c.Version, c.Collectors...), sessions: newSessions(c, limits), crossOrigin: http.NewCrossOriginProtection(),
 		custody: newDisclosures(c.Records, c.Now),
 		signIns: newThrottle(limits.SignIns), bearers: newTokenGuard(limits.FailedTokens),
-		uploads: make(chan struct{}, limits.Uploads), drawing: make(chan struct{}, previewsAtOnce), reauditing: make(chan struct{}, 1),
+		uploads: make(chan struct{}, limits.Uploads), drawing: make(chan struct{}, previewsAtOnce), work: c.Work,
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	if c.OIDC != nil {

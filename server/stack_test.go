@@ -88,6 +88,7 @@ func newStack(t *testing.T, change ...func(*Config)) *stack {
 	s.url = "http://" + h.Listener.Addr().String()
 	c := Config{
 		PublicURL: s.url, Limits: Limits{SignIns: 1e6, FailedTokens: 1e6}, // the tests share an address
+		Work:  &audit.WorkOptions{},
 		Audit: audit.NewService(audit.Config{Objects: objects, Records: s.db, Archive: s.db, NewID: newID}),
 		Dispute: dispute.NewService(dispute.Config{Records: s.db, Objects: objects, Now: time.Now, NewID: newID, Signer: s.key,
 			Document: pdf.Document{Originals: func(ctx context.Context, id string) ([]byte, error) { return audit.Original(ctx, objects, id) }}}),

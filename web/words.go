@@ -15,7 +15,7 @@ import (
 
 // words are the templates' functions.
 var words = template.FuncMap{
-	"verdict": verdictWords, "verdictName": verdictName, "verdictTone": verdictTone,
+	"verdict": verdictWords, "verdictName": verdictName, "runState": runState, "verdictTone": verdictTone,
 	"answer": answerWords, "answerTone": answerTone,
 	"result": resultWords, "resultTone": resultTone,
 	"role": func(r audit.PhotoRole) string { return upper(plain(string(r))) }, "roleHint": func(r audit.PhotoRole) string { return roleHints[r] },
@@ -55,6 +55,21 @@ func verdictWords(v audit.Verdict) string {
 		return "Kept: a person will look"
 	}
 	return "No photo yet"
+}
+
+// runState is where a re-audit stands, in words.
+func runState(s audit.RunState) string {
+	switch s {
+	case audit.RunRunning:
+		return "Running"
+	case audit.RunPaused:
+		return "Paused"
+	case audit.RunCancelled:
+		return "Cancelled: its reports do not count"
+	case audit.RunDone:
+		return "Done, not published: its reports do not count yet"
+	}
+	return "Done"
 }
 
 // verdictName is a verdict as operations speak of it.

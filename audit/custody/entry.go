@@ -44,6 +44,10 @@ const (
 	ReauditStarted     Action = "reaudit.started"
 	ReauditAdvanced    Action = "reaudit.advanced" // reports were appended
 	ReauditFinished    Action = "reaudit.finished"
+	ReauditPublished   Action = "reaudit.published" // its reports count from now on
+	ReauditPaused      Action = "reaudit.paused"
+	ReauditResumed     Action = "reaudit.resumed"
+	ReauditCancelled   Action = "reaudit.cancelled"
 	AddressLocated     Action = "address.located" // geocoded; reports were appended
 
 	BlockChanged       Action = "block.changed"

@@ -30,9 +30,6 @@ func TestMain(m *testing.M) {
 	if _, set := os.LookupEnv("PORCHLIGHT_VISION"); !set {
 		os.Setenv("PORCHLIGHT_VISION", "none") // whatever models the machine has
 	}
-	if _, set := os.LookupEnv("PORCHLIGHT_VISION"); !set {
-		os.Setenv("PORCHLIGHT_VISION", "none") // whatever models the machine has
-	}
 	if os.Getenv(asProgram) == "1" {
 		main()
 		os.Exit(0)

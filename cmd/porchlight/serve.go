@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"porchlight/audit"
 	"porchlight/server"
 	"porchlight/server/sender"
 	"porchlight/web"
@@ -27,6 +28,8 @@ type serveSettings struct {
 	signInSettings
 	geocoderSettings
 	visionSettings
+	workSettings
+	work                        bool
 	listen, logFormat, logLevel string
 	uploads, judging            int
 	secure, healthy             bool
@@ -68,10 +71,12 @@ func (s *serveSettings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.IntVar(&s.uploads, "uploads", 0, "photos held in memory at once; one more waits, and after 5 seconds is answered 503 with Retry-After; default 32")
 	f.IntVar(&s.judging, "judging", 0, "threads that decode and measure photos; default one for each core")
+	f.BoolVar(&s.work, "work", true, "work on re-audits; --work=false leaves that to porchlight work")
+	f.IntVar(&s.rate, "work-rate", 0, "photos judged a second at most by re-audits here; 0: as many as can be")
 	f.BoolVar(&s.secure, "secure", false, "mark cookies for HTTPS alone; set it wherever a proxy in front speaks HTTPS; a --public-url of https sets it")
 	webhookFlag(f, &s.webhookPrivate)
 	f.BoolVar(&s.healthy, "healthy", false, "only ask the service at --listen whether it is ready (exit status 0), for container health checks")
-	setting("listen", "log-format", "log-level", "uploads", "judging", "secure")
+	setting("listen", "log-format", "log-level", "uploads", "judging", "secure", "work", "work-rate")
 }
 
 // uploadVisionTime is what looking at one upload may take: a driver waits at the door.
@@ -110,6 +115,11 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 	webhooks := sender.New(sender.Config{Outbox: st.db, AllowPrivate: s.webhookPrivate, UserAgent: "Porchlight/" + version, Log: log})
 	watched := append(st.collectors(), webhooks, measuring)
 	work := []func(context.Context){webhooks.Run, func(ctx context.Context) { keepStandings(ctx, st.db, log) }}
+	var here *audit.WorkOptions
+	if s.work {
+		here = &audit.WorkOptions{Pace: s.pace()}
+		work = append(work, func(ctx context.Context) { st.audit.KeepWorking(ctx, log, workEvery, *here) })
+	}
 	if client != nil {
 		places := newGeocoder(st, client, log)
 		watched, work = append(watched, places), append(work, places.Run)
@@ -119,7 +129,7 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 		Limits:   server.Limits{Uploads: s.uploads},
 		Sessions: st.db.WebSessions(time.Now), OIDC: provider, PublicURL: public, TrustedProxies: proxies,
 		Secure: s.secure || strings.HasPrefix(public, "https://"), Version: version,
-		WebhookPrivate: s.webhookPrivate, Collectors: watched,
+		WebhookPrivate: s.webhookPrivate, Collectors: watched, Work: here,
 	})
 	if err != nil {
 		return err

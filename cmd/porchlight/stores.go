@@ -27,7 +27,7 @@ import (
 // storeSettings say where records and photos are kept.
 type storeSettings struct {
 	data, keys, database, objects, checklist, lockMode, authority string
-	retention                                          time.Duration
+	retention                                                     time.Duration
 }
 
 func (s *storeSettings) flags(f *pflag.FlagSet) {

@@ -91,39 +91,6 @@ func benchSize(variable string, fallback int) int {
 	return fallback
 }
 
-// BenchmarkReaudit is the records' part of a re-audit: load a chunk, store its reports.
-func BenchmarkReaudit(b *testing.B) {
-	db := openBench(b)
-	n := benchSize("PORCHLIGHT_BENCH_UPLOADS", 10_000)
-	seed(b, db, n, true)
-	const chunk = 500
-	b.ResetTimer()
-	for round := 0; b.Loop(); round++ {
-		run := audit.Run{RunID: "R" + strconv.Itoa(round), StartedAt: *sampleDelivery(0).DeliveredAt}
-		if err := db.StartRun(b.Context(), run); err != nil {
-			b.Fatal(err)
-		}
-		for {
-			cases, err := db.Cases(b.Context(), audit.Filter{}, run.Cursor, chunk)
-			if err != nil {
-				b.Fatal(err)
-			}
-			if len(cases) == 0 {
-				break
-			}
-			var c audit.Chunk
-			for _, k := range cases {
-				run.Cursor = k.Upload.UploadID
-				c.Reports = append(c.Reports, sampleReport(k.Upload, run.RunID+k.Upload.UploadID))
-			}
-			if err := db.AppendChunk(b.Context(), run, c); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-	b.ReportMetric(float64(b.N*n)/b.Elapsed().Seconds(), "photos/s")
-}
-
 // BenchmarkSimilar looks for photos like one that is on record among all.
 func BenchmarkSimilar(b *testing.B) {
 	db := openBench(b)

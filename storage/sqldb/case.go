@@ -8,26 +8,32 @@ import (
 	"porchlight/audit"
 )
 
-// Cases lists at most limit uploads that match the filter, in order of upload id, from
-// the one after the cursor, each with what its judgement needs. Its sightings are those
-// that it was judged against when it came: never one that came later, so that an
-// original is not taken for a copy of its copy.
-func (db *DB) Cases(ctx context.Context, f audit.Filter, after string, limit int) (cases []audit.Case, err error) {
-	if limit <= 0 {
-		return nil, nil
+// Cases lists the uploads of a span that match the filter, in order of upload id, each
+// with what its judgement needs. Its sightings are those that it was judged against when
+// it came: never one that came later, so that an original is not taken for a copy of its
+// copy.
+func (db *DB) Cases(ctx context.Context, f audit.Filter, span audit.Span) (cases []audit.Case, err error) {
+	query, args := querySpan, append([]any{span.First, span.Last}, bounds(f)...)
+	if f.DriverID != "" {
+		query, args = querySpanDriver, append(args, f.DriverID)
 	}
 	err = db.read(ctx, func(s session) error {
-		ids, err := s.matching(ctx, f, after, limit)
+		judged, err := s.collectJudged(ctx, query, args...)
 		if err == nil {
-			cases, err = s.cases(ctx, ids)
+			cases, err = s.around(ctx, judged)
 		}
 		return err
 	})
 	return cases, err
 }
 
-// matching lists the ids of the uploads of one chunk.
-func (s session) matching(ctx context.Context, f audit.Filter, after string, limit int) ([]string, error) {
+const (
+	querySpan       = queryJudged + `WHERE u.upload_id >= $1 AND u.upload_id <= $2 AND u.received_at >= $3 AND u.received_at < $4 ORDER BY u.upload_id`
+	querySpanDriver = queryJudged + `WHERE u.upload_id >= $1 AND u.upload_id <= $2 AND u.received_at >= $3 AND u.received_at < $4 AND u.driver_id = $5 ORDER BY u.upload_id`
+)
+
+// bounds are a filter's times as arguments.
+func bounds(f audit.Filter) []any {
 	since, until := int64(math.MinInt64), int64(math.MaxInt64)
 	if !f.Since.IsZero() {
 		since = micros(f.Since)
@@ -35,7 +41,13 @@ func (s session) matching(ctx context.Context, f audit.Filter, after string, lim
 	if !f.Until.IsZero() {
 		until = micros(f.Until)
 	}
-	query, args := queryMatching, []any{after, since, until, limit}
+	return []any{since, until}
+}
+
+// matching lists at most limit ids of uploads that match the filter, from the one after
+// the cursor.
+func (s session) matching(ctx context.Context, f audit.Filter, after string, limit int) ([]string, error) {
+	query, args := queryMatching, append(append([]any{after}, bounds(f)...), limit)
 	if f.DriverID != "" {
 		query, args = queryMatchingDriver, append(args, f.DriverID)
 	}
@@ -47,17 +59,23 @@ const (
 	queryMatchingDriver = `SELECT upload_id FROM uploads WHERE upload_id > $1 AND received_at >= $2 AND received_at < $3 AND driver_id = $5 ORDER BY upload_id LIMIT $4`
 )
 
-// cases loads uploads with all around them, in a handful of queries.
+// cases loads uploads with all around them, in a handful of queries, oldest first.
 func (s session) cases(ctx context.Context, uploadIDs []string) ([]audit.Case, error) {
 	judged, err := s.judgedUploads(ctx, uploadIDs)
 	if err != nil {
 		return nil, err
 	}
+	return s.around(ctx, judged)
+}
+
+// around puts uploads together with all that their judgement needs.
+func (s session) around(ctx context.Context, judged []audit.JudgedUpload) ([]audit.Case, error) {
+	uploadIDs := make([]string, len(judged))
 	byID := make(map[string]audit.JudgedUpload, len(judged))
 	deliveries := map[string]audit.Delivery{}
 	var trackingIDs []string
-	for _, j := range judged {
-		byID[j.Upload.UploadID] = j
+	for i, j := range judged {
+		uploadIDs[i], byID[j.Upload.UploadID] = j.Upload.UploadID, j
 		if _, ok := deliveries[j.Upload.TrackingID]; !ok {
 			deliveries[j.Upload.TrackingID] = audit.Delivery{}
 			trackingIDs = append(trackingIDs, j.Upload.TrackingID)
@@ -75,11 +93,8 @@ func (s session) cases(ctx context.Context, uploadIDs []string) ([]audit.Case, e
 		return nil, err
 	}
 	cases := make([]audit.Case, 0, len(judged))
-	for _, id := range uploadIDs {
-		j, ok := byID[id]
-		if !ok {
-			continue
-		}
+	for _, j := range judged {
+		id := j.Upload.UploadID
 		c := audit.Case{JudgedUpload: j, Known: audit.Known{Delivery: deliveries[j.Upload.TrackingID], Sightings: sightings[id]}}
 		for _, other := range sets[j.Upload.TrackingID] {
 			if other.Upload.UploadID != id {

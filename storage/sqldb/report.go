@@ -1,15 +1,46 @@
 package sqldb
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 
 	"porchlight/audit"
 )
 
-// Reports lists every report on a photo, oldest first, without measurements. It is
-// empty where there is none.
-func (db *DB) Reports(ctx context.Context, photoID string) ([]audit.Report, error) {
-	return collect(ctx, db.on(db.reader), scanJSON[audit.Report], queryReports, photoID)
+// Reports lists every report on a photo that counts or counted, oldest first, without
+// measurements. It is empty where there is none.
+func (db *DB) Reports(ctx context.Context, photoID string) (all []audit.Report, err error) {
+	err = db.read(ctx, func(s session) error {
+		if all, err = collect(ctx, s, scanJSON[audit.Report], queryReports, photoID); err != nil {
+			return err
+		}
+		runs, err := s.published(ctx, 0)
+		if err != nil || len(runs) == 0 {
+			return err
+		}
+		ids := map[string]bool{}
+		for _, r := range all {
+			ids[r.UploadID] = true
+		}
+		for _, id := range slices.Sorted(maps.Keys(ids)) {
+			for i := range runs {
+				r, ok, err := runs[i].packs.report(ctx, id)
+				if err != nil {
+					return err
+				}
+				if ok {
+					all = append(all, r)
+				}
+			}
+		}
+		slices.SortFunc(all, func(a, b audit.Report) int {
+			return cmp.Or(a.JudgedAt.Compare(b.JudgedAt), cmp.Compare(a.ReportID, b.ReportID))
+		})
+		return nil
+	})
+	return all, err
 }
 
 const queryReports = `SELECT r.json FROM uploads u JOIN reports r ON r.upload_id = u.upload_id

@@ -2,6 +2,9 @@ package sqldb
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"math"
 	"strconv"
 	"time"
@@ -37,21 +40,66 @@ func (db *DB) Checklist(ctx context.Context, version string) (string, error) {
 	return one(ctx, db.on(db.reader), "checklist", scanText, `SELECT text FROM checklists WHERE version = $1`, version)
 }
 
-// StartRun keeps a new re-audit. Errors: [audit.CodeConflict] where its id is taken.
-func (db *DB) StartRun(ctx context.Context, r audit.Run) error {
+// planRows is how many upload ids are read at once when a run is cut into chunks.
+const planRows = 20_000
+
+// Plan cuts the uploads that match a filter into chunks of at most size, and counts them.
+func (db *DB) Plan(ctx context.Context, f audit.Filter, size int) (chunks []audit.Span, total int, err error) {
+	s := db.on(db.reader)
+	for after := ""; ; {
+		ids, err := s.matching(ctx, f, after, max(1, planRows/size)*size)
+		if err != nil {
+			return nil, 0, err
+		}
+		if len(ids) == 0 {
+			return chunks, total, nil
+		}
+		total, after = total+len(ids), ids[len(ids)-1]
+		for ; len(ids) > 0; ids = ids[min(len(ids), size):] {
+			chunks = append(chunks, audit.Span{First: ids[0], Last: ids[min(len(ids), size)-1]})
+		}
+	}
+}
+
+// StartRun keeps a new re-audit with its chunks. Errors: [audit.CodeConflict] where its
+// id is taken.
+func (db *DB) StartRun(ctx context.Context, r audit.Run, chunks []audit.Span) error {
 	text, err := encodeRun(r)
 	if err != nil {
 		return err
 	}
+	rows := make([][]any, len(chunks))
+	for i, c := range chunks {
+		rows[i] = []any{r.RunID, i, c.First, c.Last, "", int64(0), int64(0)}
+	}
 	return db.write(ctx, func(s session) error {
-		_, err := s.exec(ctx, `INSERT INTO runs (run_id, started_at, progress, json) VALUES ($1, $2, $3, $4)`,
-			r.RunID, micros(r.StartedAt), r.Cursor, text)
+		_, err := s.exec(ctx, `INSERT INTO runs (run_id, started_at, progress, json, state, published_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+			r.RunID, micros(r.StartedAt), runKey(r), text, string(r.State), publishedAt(r))
 		if err != nil {
 			return err
 		}
+		if err := s.insert(ctx, `INSERT INTO run_chunks (run_id, number, first_id, last_id, worker, lease_until, done_at) VALUES`, "", rows); err != nil {
+			return err
+		}
 		return s.log(ctx, custody.Entry{Action: custody.ReauditStarted, Subject: custody.Subject{Kind: custody.Reaudit, ID: r.RunID},
-			Detail: custody.Details(map[string]string{"checklist": r.Checklist})})
+			Detail: custody.Details(map[string]string{"checklist": r.Checklist, "photos": strconv.Itoa(r.Total)})})
 	})
+}
+
+// publishedAt is when a run's reports begin to count, 0 where they do not.
+func publishedAt(r audit.Run) int64 {
+	if r.PublishedAt == nil {
+		return 0
+	}
+	return micros(*r.PublishedAt)
+}
+
+// runKey is equal for runs that do the same.
+func runKey(r audit.Run) string {
+	same := r.Options()
+	b, _ := json.Marshal(same) // it holds texts, times and switches alone
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
 }
 
 func encodeRun(r audit.Run) (string, error) {
@@ -61,47 +109,175 @@ func encodeRun(r audit.Run) (string, error) {
 	return encode(r)
 }
 
-// AppendChunk stores what a run made of a chunk and the run's progress, in one
-// transaction. Errors: [audit.CodeNotFound] for a run that was not started,
-// [audit.CodeConflict] where the chunk was appended before.
-func (db *DB) AppendChunk(ctx context.Context, r audit.Run, c audit.Chunk) error {
-	text, err := encodeRun(r)
-	if err != nil {
-		return err
+// OpenRun finds the latest run that does the same as r and is not at its end; ok is false
+// where there is none.
+func (db *DB) OpenRun(ctx context.Context, r audit.Run) (open audit.Run, ok bool, err error) {
+	for _, state := range []audit.RunState{audit.RunRunning, audit.RunPaused} {
+		all, err := collect(ctx, db.on(db.reader), scanRun, queryOpenRuns+` AND progress = $2 ORDER BY started_at DESC, run_id DESC LIMIT 1`, string(state), runKey(r))
+		if err != nil || len(all) > 0 {
+			if len(all) > 0 {
+				open = all[0].Run
+			}
+			return open, len(all) > 0, err
+		}
 	}
-	var flips [][]any
+	return open, false, nil
+}
+
+// OpenRuns lists the runs that are running, the oldest first.
+func (db *DB) OpenRuns(ctx context.Context) (runs []audit.Run, err error) {
+	all, err := collect(ctx, db.on(db.reader), scanRun, queryOpenRuns+` ORDER BY started_at, run_id`, string(audit.RunRunning))
+	for _, r := range all {
+		runs = append(runs, r.Run)
+	}
+	return runs, err
+}
+
+const queryOpenRuns = `SELECT started_at, run_id, json FROM runs WHERE state = $1`
+
+// TakeChunk gives a worker the first chunk of a running run that nobody has, until a time;
+// nil where there is none.
+func (db *DB) TakeChunk(ctx context.Context, runID, worker string, now, until time.Time) (t *audit.Task, err error) {
+	err = db.write(ctx, func(s session) error {
+		t = nil
+		state, err := one(ctx, s, "re-audit", scanText, `SELECT state FROM runs WHERE run_id = $1`, runID)
+		if err != nil || state != string(audit.RunRunning) {
+			return err
+		}
+		found, err := collect(ctx, s, func(scan func(...any) error) (t audit.Task, err error) {
+			err = scan(&t.Number, &t.First, &t.Last)
+			return t, err
+		}, queryOpenChunk+s.dialect.skipLocked(), runID, micros(now))
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		t = &found[0]
+		t.RunID, t.Worker = runID, worker
+		_, err = s.exec(ctx, `UPDATE run_chunks SET worker = $1, lease_until = $2 WHERE run_id = $3 AND number = $4`, worker, micros(until), runID, t.Number)
+		return err
+	})
+	return t, err
+}
+
+const queryOpenChunk = `SELECT number, first_id, last_id FROM run_chunks WHERE run_id = $1 AND done_at = 0 AND lease_until <= $2 ORDER BY number LIMIT 1`
+
+// KeepChunk keeps a chunk for its worker until a later time. Errors: [audit.CodeConflict]
+// where it is done, somebody else's, or its run is no longer running.
+func (db *DB) KeepChunk(ctx context.Context, t audit.Task, until time.Time) error {
+	return db.write(ctx, func(s session) error {
+		n, err := s.exec(ctx, `UPDATE run_chunks SET lease_until = $1 WHERE run_id = $2 AND number = $3 AND worker = $4 AND done_at = 0
+			AND EXISTS (SELECT 1 FROM runs r WHERE r.run_id = run_chunks.run_id AND r.state <> 'cancelled')`, micros(until), t.RunID, t.Number, t.Worker)
+		if err == nil && n == 0 {
+			err = audit.Errorf(audit.CodeConflict, "the chunk is no longer this worker's")
+		}
+		return err
+	})
+}
+
+// FinishChunk stores what a run made of a chunk and counts it, in one transaction. A
+// chunk that is done already changes nothing. The last chunk ends the run. Errors:
+// [audit.CodeNotFound] for a run or chunk that is not there, [audit.CodeConflict] where
+// the run was cancelled.
+func (db *DB) FinishChunk(ctx context.Context, t audit.Task, c audit.Chunk, at time.Time) (r audit.Run, err error) {
+	var flips, failures, packs [][]any
 	for _, f := range c.Flips {
 		flip, err := encode(f)
 		if err != nil {
-			return err
+			return r, err
 		}
-		flips = append(flips, []any{r.RunID, f.UploadID, flip})
+		flips = append(flips, []any{t.RunID, f.UploadID, flip})
 	}
-	return db.write(ctx, func(s session) error {
-		n, err := s.exec(ctx, `UPDATE runs SET progress = $1, json = $2 WHERE run_id = $3`, r.Cursor, text, r.RunID)
-		if err == nil && n == 0 {
-			err = audit.Errorf(audit.CodeNotFound, "no such re-audit")
+	for _, f := range c.Failures {
+		failure, err := encode(f)
+		if err != nil {
+			return r, err
 		}
+		failures = append(failures, []any{t.RunID, f.UploadID, failure})
+	}
+	for reports := c.Reports; len(reports) > 0; reports = reports[min(len(reports), packedReports):] {
+		part := reports[:min(len(reports), packedReports)]
+		b, err := pack(part)
+		if err != nil {
+			return r, err
+		}
+		packs = append(packs, []any{t.RunID, part[len(part)-1].UploadID, part[0].UploadID, b})
+	}
+	err = db.write(ctx, func(s session) error {
+		n, err := s.exec(ctx, `UPDATE run_chunks SET done_at = $1 WHERE run_id = $2 AND number = $3 AND done_at = 0`, micros(at), t.RunID, t.Number)
 		if err != nil {
 			return err
+		}
+		if r, err = s.lockedRun(ctx, t.RunID); err != nil || n == 0 {
+			return err
+		}
+		if r.State == audit.RunCancelled {
+			return audit.Errorf(audit.CodeConflict, "the re-audit was cancelled")
 		}
 		if err := s.saveMeasurements(ctx, c.Remeasured); err != nil {
 			return err
 		}
-		if err := s.saveReports(ctx, c.Reports); err != nil {
+		if err := s.insert(ctx, `INSERT INTO run_reports (run_id, last_id, first_id, reports) VALUES`, "", packs); err != nil {
 			return err
 		}
 		if err := s.insert(ctx, `INSERT INTO flips (run_id, upload_id, json) VALUES`, "", flips); err != nil {
 			return err
 		}
-		e := custody.Entry{Action: custody.ReauditAdvanced, Subject: custody.Subject{Kind: custody.Reaudit, ID: r.RunID},
-			Detail: custody.Details(map[string]string{"reports": strconv.Itoa(len(c.Reports)), "flips": strconv.Itoa(len(c.Flips))})}
-		if r.FinishedAt != nil {
-			e.Action = custody.ReauditFinished
+		if err := s.insert(ctx, `INSERT INTO run_failures (run_id, upload_id, json) VALUES`, "", failures); err != nil {
+			return err
 		}
-		return s.log(ctx, e)
+		r.Count(c, at)
+		if err := s.saveRun(ctx, r); err != nil {
+			return err
+		}
+		detail := custody.Details(map[string]string{"reports": strconv.Itoa(len(c.Reports)), "flips": strconv.Itoa(len(c.Flips))})
+		entries := []custody.Entry{{Action: custody.ReauditAdvanced, Subject: custody.Subject{Kind: custody.Reaudit, ID: r.RunID}, Detail: detail}}
+		if r.FinishedAt != nil {
+			entries[0].Action = custody.ReauditFinished
+		}
+		if r.PublishedAt != nil {
+			entries = append(entries, custody.Entry{Action: custody.ReauditPublished, Subject: custody.Subject{Kind: custody.Reaudit, ID: r.RunID}})
+		}
+		return s.log(ctx, entries...)
 	})
+	return r, err
 }
+
+// lockedRun reads a run that nobody else changes until the transaction ends.
+func (s session) lockedRun(ctx context.Context, runID string) (audit.Run, error) {
+	r, err := one(ctx, s, "re-audit", scanRun, queryRun+s.dialect.forUpdate(), runID)
+	return r.Run, err
+}
+
+func (s session) saveRun(ctx context.Context, r audit.Run) error {
+	text, err := encodeRun(r)
+	if err != nil {
+		return err
+	}
+	_, err = s.exec(ctx, `UPDATE runs SET json = $1, state = $2, published_at = $3 WHERE run_id = $4`, text, string(r.State), publishedAt(r), r.RunID)
+	return err
+}
+
+// ChangeRun brings a run into another state. Errors: [audit.CodeNotFound],
+// [audit.CodeConflict] where that state cannot follow on its own.
+func (db *DB) ChangeRun(ctx context.Context, runID string, to audit.RunState, at time.Time) (r audit.Run, err error) {
+	err = db.write(ctx, func(s session) error {
+		if r, err = s.lockedRun(ctx, runID); err != nil || r.State == to {
+			return err
+		}
+		if err := r.Change(to, at); err != nil {
+			return err
+		}
+		if err := s.saveRun(ctx, r); err != nil {
+			return err
+		}
+		return s.log(ctx, custody.Entry{Action: changes[to], Subject: custody.Subject{Kind: custody.Reaudit, ID: r.RunID}})
+	})
+	return r, err
+}
+
+// changes are what the custody log calls the states that somebody brings a run into.
+var changes = map[audit.RunState]custody.Action{audit.RunPaused: custody.ReauditPaused, audit.RunRunning: custody.ReauditResumed,
+	audit.RunCancelled: custody.ReauditCancelled, audit.RunPublished: custody.ReauditPublished}
 
 // runRow is a run with where it stands in the list.
 type runRow struct {
@@ -111,17 +287,17 @@ type runRow struct {
 
 func scanRun(scan func(...any) error) (r runRow, err error) {
 	var text []byte
-	var progress string
-	if err = scan(&r.cursor.N, &r.cursor.ID, &progress, &text); err == nil {
+	if err = scan(&r.cursor.N, &r.cursor.ID, &text); err == nil {
 		r.Run, err = fromJSON[audit.Run](text)
-		r.Cursor = progress
 	}
 	return r, err
 }
 
+const queryRun = `SELECT started_at, run_id, json FROM runs WHERE run_id = $1`
+
 // Run finds a re-audit. Errors: [audit.CodeNotFound].
 func (db *DB) Run(ctx context.Context, runID string) (audit.Run, error) {
-	r, err := one(ctx, db.on(db.reader), "re-audit", scanRun, `SELECT started_at, run_id, progress, json FROM runs WHERE run_id = $1`, runID)
+	r, err := one(ctx, db.on(db.reader), "re-audit", scanRun, queryRun, runID)
 	return r.Run, err
 }
 
@@ -135,19 +311,29 @@ func (db *DB) Runs(ctx context.Context, after string, limit int) (runs []audit.R
 	return page(ctx, db, limit, scanRun, func(r runRow) (audit.Run, string) { return r.Run, r.cursor.String() }, queryRuns, c.N, c.ID)
 }
 
-const queryRuns = `SELECT started_at, run_id, progress, json FROM runs WHERE (started_at, run_id) < ($1, $2)
+const queryRuns = `SELECT started_at, run_id, json FROM runs WHERE (started_at, run_id) < ($1, $2)
 	ORDER BY started_at DESC, run_id DESC LIMIT $3`
 
 // Flips lists a re-audit's changed verdicts by upload id, at most limit from the one
 // after the cursor; next is "" at the end.
 func (db *DB) Flips(ctx context.Context, runID, after string, limit int) (flips []audit.Flip, next string, err error) {
+	return byUpload[audit.Flip](ctx, db, queryFlips, runID, after, limit, func(f audit.Flip) string { return f.UploadID })
+}
+
+// Failures lists the uploads that a re-audit could not judge, in the same way.
+func (db *DB) Failures(ctx context.Context, runID, after string, limit int) (failures []audit.Failure, next string, err error) {
+	return byUpload[audit.Failure](ctx, db, queryFailures, runID, after, limit, func(f audit.Failure) string { return f.UploadID })
+}
+
+func byUpload[T any](ctx context.Context, db *DB, query, runID, after string, limit int, id func(T) string) ([]T, string, error) {
 	c, err := parseCursor(after, cursor{})
 	if err != nil {
 		return nil, "", err
 	}
-	return page(ctx, db, limit, scanJSON[audit.Flip], func(f audit.Flip) (audit.Flip, string) {
-		return f, cursor{ID: f.UploadID}.String()
-	}, queryFlips, runID, c.ID)
+	return page(ctx, db, limit, scanJSON[T], func(v T) (T, string) { return v, cursor{ID: id(v)}.String() }, query, runID, c.ID)
 }
 
-const queryFlips = `SELECT json FROM flips WHERE run_id = $1 AND upload_id > $2 ORDER BY upload_id LIMIT $3`
+const (
+	queryFlips    = `SELECT json FROM flips WHERE run_id = $1 AND upload_id > $2 ORDER BY upload_id LIMIT $3`
+	queryFailures = `SELECT json FROM run_failures WHERE run_id = $1 AND upload_id > $2 ORDER BY upload_id LIMIT $3`
+)

@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/bytedance/sonic"
+
 	"porchlight/audit"
 )
 
@@ -85,11 +87,15 @@ func scanText(scan func(...any) error) (s string, err error) {
 	return s, err
 }
 
+// fastJSON reads and writes what encoding/json does, in about half the time. Uploads,
+// measurements and reports go through it, which are read by the million.
+var fastJSON = sonic.ConfigStd
+
 // scanJSON reads one column of JSON.
 func scanJSON[T any](scan func(...any) error) (v T, err error) {
 	var b []byte
 	if err = scan(&b); err == nil {
-		err = json.Unmarshal(b, &v)
+		err = fastJSON.Unmarshal(b, &v)
 	}
 	return v, err
 }

@@ -178,12 +178,17 @@ func TestPanickingJudge(t *testing.T) {
 func TestAnswerKeepsItsMeasurement(t *testing.T) {
 	both(t, func(t *testing.T, db *DB) {
 		u := sample(t, db, 1)
-		run := audit.Run{RunID: "R1", StartedAt: time.Now()}
-		if err := db.StartRun(t.Context(), run); err != nil {
+		now := time.Now()
+		run := audit.Run{RunID: "R1", State: audit.RunRunning, StartedAt: now, Chunks: 1}
+		if err := db.StartRun(t.Context(), run, []audit.Span{{}}); err != nil {
+			t.Fatal(err)
+		}
+		task, err := db.TakeChunk(t.Context(), "R1", "W1", now, now.Add(time.Minute))
+		if err != nil {
 			t.Fatal(err)
 		}
 		c := audit.Chunk{Remeasured: map[string]audit.Measurement{u.PhotoID: {Version: "newer"}}}
-		if err := db.AppendChunk(t.Context(), run, c); err != nil {
+		if _, err := db.FinishChunk(t.Context(), *task, c, now); err != nil {
 			t.Fatal(err)
 		}
 		_, r, created, err := db.AddUpload(t.Context(), u, audit.Measurement{Version: "1"}, nil)

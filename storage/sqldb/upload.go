@@ -3,7 +3,6 @@ package sqldb
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"runtime"
 	"slices"
@@ -271,12 +270,15 @@ func (s session) collectJudged(ctx context.Context, query string, args ...any) (
 		wg.Go(func() {
 			for i := first; i < min(first+part, len(rows)); i++ {
 				j := &judged[i]
-				errs[i] = errors.Join(json.Unmarshal(rows[i][0], &j.Upload), json.Unmarshal(rows[i][1], &j.Measurement), json.Unmarshal(rows[i][2], &j.Report))
+				errs[i] = errors.Join(fastJSON.Unmarshal(rows[i][0], &j.Upload), fastJSON.Unmarshal(rows[i][1], &j.Measurement), fastJSON.Unmarshal(rows[i][2], &j.Report))
 			}
 		})
 	}
 	wg.Wait()
-	return judged, s.dialect.fail(errors.Join(errs...))
+	if err := errors.Join(errs...); err != nil {
+		return nil, s.dialect.fail(err)
+	}
+	return judged, s.overlay(ctx, judged)
 }
 
 // oldest orders uploads as the queries do.

@@ -176,7 +176,7 @@ func testCancelled(t *testing.T, r Records) {
 	wantCode(t, "Delivery", err, audit.CodeUnavailable)
 	_, err = r.PutClaims(ctx, []dispute.Claim{{ClaimID: "C1", TrackingID: "T1"}}, noon)
 	wantCode(t, "PutClaims", err, audit.CodeUnavailable)
-	_, err = r.Cases(ctx, audit.Filter{}, "", 10)
+	_, err = r.Cases(ctx, audit.Filter{}, all)
 	wantCode(t, "Cases", err, audit.CodeUnavailable)
 
 	// The same while the transaction is open.

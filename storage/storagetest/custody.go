@@ -64,15 +64,32 @@ func testCustodyOfChanges(t *testing.T, r Records) {
 	step("RevokeToken again", r.RevokeToken(ctx, "K1", at(4)))
 	step("SaveChecklist", r.SaveChecklist(ctx, "v1", "text", noon), "checklist.kept checklist v1")
 	step("SaveChecklist again", r.SaveChecklist(ctx, "v1", "text", noon))
-	run := audit.Run{RunID: "R1", Checklist: "v1", StartedAt: at(5)}
-	step("StartRun", r.StartRun(ctx, run), "reaudit.started reaudit R1")
-	step("AppendChunk", r.AppendChunk(ctx, run, audit.Chunk{Reports: []audit.Report{report(u, audit.Retake, at(6))}}), "reaudit.advanced reaudit R1")
-	run.FinishedAt = ptr(at(7))
-	step("AppendChunk", r.AppendChunk(ctx, run, audit.Chunk{}), "reaudit.finished reaudit R1")
+	run := audit.Run{RunID: "R1", State: audit.RunRunning, Checklist: "v1", Hold: true, StartedAt: at(5), Chunks: 2}
+	step("StartRun", r.StartRun(ctx, run, []audit.Span{all, {First: "z", Last: "z"}}), "reaudit.started reaudit R1")
+	finish := func(c audit.Chunk) error {
+		task := take(t, r, run.RunID)
+		_, err := r.FinishChunk(ctx, *task, c, at(7))
+		return err
+	}
+	step("FinishChunk", finish(audit.Chunk{Reports: []audit.Report{report(u, audit.Retake, at(6))}}), "reaudit.advanced reaudit R1")
+	for _, change := range []struct {
+		to     audit.RunState
+		logged []string
+	}{
+		{audit.RunPaused, []string{"reaudit.paused reaudit R1"}},
+		{audit.RunPaused, nil},
+		{audit.RunRunning, []string{"reaudit.resumed reaudit R1"}},
+	} {
+		_, err := r.ChangeRun(ctx, "R1", change.to, at(7))
+		step("ChangeRun", err, change.logged...)
+	}
+	step("FinishChunk", finish(audit.Chunk{}), "reaudit.finished reaudit R1")
+	_, err := r.ChangeRun(ctx, "R1", audit.RunPublished, at(8))
+	step("ChangeRun", err, "reaudit.published reaudit R1")
 
 	// What fails is not logged.
 	wantCode(t, "AddPacket without its claim", r.AddPacket(ctx, dispute.FrozenPacket{PacketID: "P2", ClaimID: "C9", JSON: []byte(`{}`)}), audit.CodeNotFound)
-	_, _, _, err := r.AddUpload(ctx, upload("b", "T9", "D1", at(1)), measurement(print(2), 90), nil)
+	_, _, _, err = r.AddUpload(ctx, upload("b", "T9", "D1", at(1)), measurement(print(2), 90), nil)
 	wantCode(t, "AddUpload without its delivery", err, audit.CodeDelivery)
 	step("AddToken by nobody", r.AddToken(t.Context(), audit.Token{TokenID: "K2", Hash: "h2", Role: audit.Agent, CreatedAt: noon}), "token.created token K2")
 

@@ -31,7 +31,7 @@ func testHostileTexts(t *testing.T, r Records) {
 		refused("AddToken", r.AddToken(t.Context(), audit.Token{TokenID: bad, Hash: "h", Role: audit.Admin}))
 		refused("SaveChecklist", r.SaveChecklist(t.Context(), "v", bad, noon))
 		refused("AddPacket", r.AddPacket(t.Context(), dispute.FrozenPacket{PacketID: "P1", ClaimID: "C1", JSON: []byte(bad)}))
-		refused("StartRun", r.StartRun(t.Context(), audit.Run{RunID: "R1", Filter: audit.Filter{DriverID: bad}}))
+		refused("StartRun", r.StartRun(t.Context(), audit.Run{RunID: "R1", Filter: audit.Filter{DriverID: bad}}, nil))
 		u := upload("a", "T1", "D1", at(1))
 		u.Also = []string{bad}
 		_, _, _, err = r.AddUpload(t.Context(), u, measurement(print(1), 90), judgeAs(u, audit.Accept, nil))
@@ -46,10 +46,10 @@ func testHostileTexts(t *testing.T, r Records) {
 		refused("PhotoUploads", err)
 		_, err = r.TokenByHash(t.Context(), bad)
 		refused("TokenByHash", err)
-		_, err = r.Cases(t.Context(), audit.Filter{DriverID: bad}, "", 10)
+		_, err = r.Cases(t.Context(), audit.Filter{DriverID: bad}, all)
 		refused("Cases", err)
-		_, err = r.Cases(t.Context(), audit.Filter{}, bad, 10)
-		refused("Cases, cursor", err)
+		_, err = r.Cases(t.Context(), audit.Filter{}, audit.Span{First: bad, Last: bad})
+		refused("Cases, span", err)
 	}
 	// What a camera wrote into its file is kept whatever it is: the photo is evidence.
 	u, m := upload("a", "T1", "D1", at(1)), measurement(print(1), 90)

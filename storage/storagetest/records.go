@@ -51,10 +51,10 @@ type Records interface {
 	TokenByHash(ctx context.Context, hash string) (audit.Token, error)
 	Tokens(ctx context.Context, driverID, after string, limit int) ([]audit.Token, string, error)
 	RevokeToken(ctx context.Context, tokenID string, at time.Time) error
-	Run(ctx context.Context, runID string) (audit.Run, error)
+	ChangeRun(ctx context.Context, runID string, to audit.RunState, at time.Time) (audit.Run, error)
+	Failures(ctx context.Context, runID, after string, limit int) ([]audit.Failure, string, error)
 	Runs(ctx context.Context, after string, limit int) ([]audit.Run, string, error)
 	Flips(ctx context.Context, runID, after string, limit int) ([]audit.Flip, string, error)
-	Checklist(ctx context.Context, version string) (string, error)
 	Webhooks
 	Geocodes
 	Standings
@@ -107,6 +107,9 @@ func TestRecords(t *testing.T, fresh func(t *testing.T) (open func(t *testing.T)
 		{"Checklists", testChecklists},
 		{"Runs", testRuns},
 		{"Chunks", testChunks},
+		{"ChunksOfMany", testChunksOfMany},
+		{"RunStates", testRunStates},
+		{"Published", testPublished},
 		{"Remeasured", testRemeasured},
 		{"Cases", testCases},
 		{"CasesKeepTheOriginal", testCasesKeepTheOriginal},

@@ -1,9 +1,13 @@
 package storagetest
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"porchlight/audit"
 )
@@ -24,14 +28,14 @@ func testRuns(t *testing.T, r Records) {
 	for i := range 7 {
 		run := audit.Run{RunID: fmt.Sprint("R", i), Checklist: "guide-1", Filter: audit.Filter{Since: at(-10), Until: at(10), DriverID: "D1"},
 			Measure: true, StartedAt: at(float64(i / 2))}
-		wantCode(t, "StartRun", r.StartRun(t.Context(), run), "")
+		wantCode(t, "StartRun", r.StartRun(t.Context(), run, nil), "")
 		got, err := r.Run(t.Context(), run.RunID)
 		wantCode(t, "Run", err, "")
 		same(t, "run", got, run)
 		want = append(want, run.RunID)
 	}
 	slices.Reverse(want)
-	wantCode(t, "StartRun again", r.StartRun(t.Context(), audit.Run{RunID: "R1", StartedAt: noon}), audit.CodeConflict)
+	wantCode(t, "StartRun again", r.StartRun(t.Context(), audit.Run{RunID: "R1", StartedAt: noon}, nil), audit.CodeConflict)
 	_, err := r.Run(t.Context(), "R9")
 	wantCode(t, "Run that is not there", err, audit.CodeNotFound)
 	for _, limit := range []int{1, 2, 3, 7, 8} {
@@ -50,56 +54,280 @@ func testRuns(t *testing.T, r Records) {
 	}
 }
 
+// all is the span of all uploads.
+var all = audit.Span{First: "", Last: "~"}
+
+// startRun keeps a run of those chunks that is held when it is done.
+func startRun(t testing.TB, r Records, id, checklist string, chunks []audit.Span) audit.Run {
+	t.Helper()
+	run := audit.Run{RunID: id, State: audit.RunRunning, Checklist: checklist, Hold: true, StartedAt: at(400), Chunks: len(chunks)}
+	wantCode(t, "StartRun", r.StartRun(t.Context(), run, chunks), "")
+	return run
+}
+
+// take gives the next chunk of a run to a worker, nil where there is none.
+func take(t testing.TB, r Records, runID string) *audit.Task {
+	t.Helper()
+	task, err := r.TakeChunk(t.Context(), runID, "W1", at(400), at(401))
+	wantCode(t, "TakeChunk", err, "")
+	return task
+}
+
+// eachPage lists by pages of that many.
+func eachPage[T any](t testing.TB, limit int, list func(after string, limit int) ([]T, string, error)) (all []T) {
+	t.Helper()
+	for after := ""; ; {
+		page, next, err := list(after, limit)
+		wantCode(t, "a page", err, "")
+		all = append(all, page...)
+		if after = next; after == "" {
+			return all
+		}
+	}
+}
+
 func testChunks(t *testing.T, r Records) {
 	put(t, r, delivery("T1", "D1", "1 Main St"))
-	var c audit.Chunk
-	var want []audit.Flip
+	c := audit.Chunk{Done: 31, Skipped: 1, Verdicts: map[audit.Verdict]map[audit.Verdict]int{audit.Accept: {audit.Retake: 30, audit.Accept: 1}}}
 	for i := range 30 {
 		u := upload(fmt.Sprint("photo ", i), "T1", "D1", at(float64(i)))
 		add(t, r, u, measurement(print(i), 90))
 		rep := report(u, audit.Retake, at(500))
 		rep.RunID = "R1"
 		c.Reports = append(c.Reports, rep)
-		f := audit.Flip{UploadID: u.UploadID, PhotoID: u.PhotoID, TrackingID: "T1", DriverID: "D1", Before: audit.Accept, After: audit.Retake, Check: "blur", Detail: "Soft"}
-		c.Flips = append(c.Flips, f)
-		want = append(want, f)
+		c.Flips = append(c.Flips, audit.Flip{UploadID: u.UploadID, PhotoID: u.PhotoID, TrackingID: "T1", DriverID: "D1", Before: audit.Accept, After: audit.Retake, Check: "blur", Detail: "Soft"})
+		c.Failures = append(c.Failures, audit.Failure{UploadID: u.UploadID, PhotoID: u.PhotoID, TrackingID: "T1", Code: audit.CodeCorrupted, Reason: "It no longer matches its digest"})
 	}
-	run := audit.Run{RunID: "R1", Checklist: "guide-2", StartedAt: at(400)}
-	wantCode(t, "AppendChunk without a run", r.AppendChunk(t.Context(), run, c), audit.CodeNotFound)
-	wantCode(t, "StartRun", r.StartRun(t.Context(), run), "")
-	run.Cursor, run.Done, run.Flipped, run.FinishedAt = want[29].UploadID, 30, 30, ptr(at(501))
-	wantCode(t, "AppendChunk", r.AppendChunk(t.Context(), run, c), "")
-	got, err := r.Run(t.Context(), "R1")
-	wantCode(t, "Run", err, "")
-	same(t, "run with its progress", got, run)
+	_, err := r.FinishChunk(t.Context(), audit.Task{RunID: "R1"}, c, at(501))
+	wantCode(t, "FinishChunk without a run", err, audit.CodeNotFound)
+	run := startRun(t, r, "R1", "guide-2", []audit.Span{all, {First: "x", Last: "y"}})
 
-	again := run
-	again.Done = 60
-	wantCode(t, "AppendChunk again", r.AppendChunk(t.Context(), again, c), audit.CodeConflict)
+	first := take(t, r, "R1")
+	same(t, "the first chunk", first, &audit.Task{RunID: "R1", Worker: "W1", Span: all})
+	second := take(t, r, "R1")
+	same(t, "the second chunk", second, &audit.Task{RunID: "R1", Number: 1, Worker: "W1", Span: audit.Span{First: "x", Last: "y"}})
+	if third := take(t, r, "R1"); third != nil {
+		t.Errorf("a chunk that somebody has is given out: %+v", third)
+	}
+	// Who does not come back leaves it to the next, unless it is kept.
+	wantCode(t, "KeepChunk", r.KeepChunk(t.Context(), *second, at(410)), "")
+	late, err := r.TakeChunk(t.Context(), "R1", "W2", at(405), at(406))
+	wantCode(t, "TakeChunk of a worker that is gone", err, "")
+	if late == nil || late.Number != 0 || late.Worker != "W2" {
+		t.Errorf("%+v is given out, want chunk 0", late)
+	}
+	wantCode(t, "KeepChunk of another's", r.KeepChunk(t.Context(), *first, at(410)), audit.CodeConflict)
+
+	got, err := r.FinishChunk(t.Context(), *late, c, at(501))
+	wantCode(t, "FinishChunk", err, "")
+	run.ChunksDone, run.Done, run.Skipped, run.Flipped, run.Failed, run.Verdicts = 1, 31, 1, 30, 30, c.Verdicts
+	same(t, "run with its progress", got, run)
+	got, err = r.FinishChunk(t.Context(), *first, c, at(502))
+	wantCode(t, "FinishChunk of what is done", err, "")
+	same(t, "run after a chunk that was done twice", got, run)
+	wantCode(t, "KeepChunk of what is done", r.KeepChunk(t.Context(), *late, at(510)), audit.CodeConflict)
+
+	got, err = r.FinishChunk(t.Context(), *second, audit.Chunk{}, at(503))
+	wantCode(t, "FinishChunk of nothing", err, "")
+	run.ChunksDone, run.State, run.FinishedAt = 2, audit.RunDone, ptr(at(503))
+	same(t, "run at its end", got, run)
 	got, err = r.Run(t.Context(), "R1")
 	wantCode(t, "Run", err, "")
-	same(t, "run after a chunk that was refused", got, run)
-	wantCode(t, "AppendChunk of nothing", r.AppendChunk(t.Context(), run, audit.Chunk{}), "")
+	same(t, "run on record", got, run)
 
 	for _, limit := range []int{1, 7, 30, 31} {
-		var got []audit.Flip
-		for after := ""; ; {
-			page, next, err := r.Flips(t.Context(), "R1", after, limit)
-			wantCode(t, "Flips", err, "")
-			got = append(got, page...)
-			if after = next; after == "" {
-				break
+		same(t, fmt.Sprint("flips by ", limit), eachPage(t, limit, func(after string, limit int) ([]audit.Flip, string, error) {
+			return r.Flips(t.Context(), "R1", after, limit)
+		}), c.Flips)
+		same(t, fmt.Sprint("failures by ", limit), eachPage(t, limit, func(after string, limit int) ([]audit.Failure, string, error) {
+			return r.Failures(t.Context(), "R1", after, limit)
+		}), c.Failures)
+	}
+}
+
+// testChunksOfMany holds that sixteen workers share a run's chunks, each one's once.
+func testChunksOfMany(t *testing.T, r Records) {
+	const chunks = 100
+	spans := make([]audit.Span, chunks)
+	for i := range spans {
+		id := fmt.Sprintf("%03d", i)
+		spans[i] = audit.Span{First: id, Last: id}
+	}
+	startRun(t, r, "R1", "v1", spans)
+	var mu sync.Mutex
+	taken := map[int]int{}
+	var workers sync.WaitGroup
+	for w := range 16 {
+		workers.Go(func() {
+			for {
+				task, err := r.TakeChunk(t.Context(), "R1", fmt.Sprint("W", w), at(400), at(500))
+				if err != nil || task == nil {
+					if err != nil {
+						t.Error(err)
+					}
+					return
+				}
+				mu.Lock()
+				taken[task.Number]++
+				mu.Unlock()
+				if _, err := r.FinishChunk(t.Context(), *task, audit.Chunk{Done: 3}, at(401)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	workers.Wait()
+	for i := range chunks {
+		if taken[i] != 1 {
+			t.Errorf("chunk %d was given out %d times", i, taken[i])
+		}
+	}
+	run, err := r.Run(t.Context(), "R1")
+	wantCode(t, "Run", err, "")
+	if run.State != audit.RunDone || run.ChunksDone != chunks || run.Done != 3*chunks {
+		t.Errorf("run = %+v", run)
+	}
+}
+
+func testRunStates(t *testing.T, r Records) {
+	run := startRun(t, r, "R1", "v1", []audit.Span{all, all})
+	same(t, "open runs", one(t, r.OpenRuns), []audit.Run{run})
+	other := run
+	other.RunID, other.StartedAt = "another", at(9)
+	open, ok, err := r.OpenRun(t.Context(), other)
+	wantCode(t, "OpenRun", err, "")
+	if same(t, "the run that does the same", open, run); !ok {
+		t.Error("not found")
+	}
+	for _, differs := range []func(*audit.Run){func(r *audit.Run) { r.Checklist = "v2" }, func(r *audit.Run) { r.Measure = true }, func(r *audit.Run) { r.Filter.DriverID = "D9" }} {
+		other := run
+		differs(&other)
+		if open, ok, err := r.OpenRun(t.Context(), other); ok || err != nil {
+			t.Errorf("%+v does the same as %+v, %v", open, other, err)
+		}
+	}
+	change := func(to audit.RunState, want audit.Code) audit.Run {
+		t.Helper()
+		got, err := r.ChangeRun(t.Context(), "R1", to, at(402))
+		wantCode(t, "ChangeRun to "+string(to), err, want)
+		return got
+	}
+	change(audit.RunPublished, audit.CodeConflict)
+	change(audit.RunPaused, "")
+	if task := take(t, r, "R1"); task != nil {
+		t.Errorf("a paused run's chunk is given out: %+v", task)
+	}
+	if _, ok, err := r.OpenRun(t.Context(), other); !ok || err != nil {
+		t.Errorf("a paused run is found: %v, %v", ok, err)
+	}
+	same(t, "open runs while it is paused", one(t, r.OpenRuns), []audit.Run{})
+	change(audit.RunRunning, "")
+	task := take(t, r, "R1")
+	got := change(audit.RunCancelled, "")
+	if got.State != audit.RunCancelled || got.FinishedAt == nil {
+		t.Errorf("cancelled: %+v", got)
+	}
+	_, err = r.FinishChunk(t.Context(), *task, audit.Chunk{Done: 1}, at(403))
+	wantCode(t, "FinishChunk of a cancelled run", err, audit.CodeConflict)
+	wantCode(t, "KeepChunk of a cancelled run", r.KeepChunk(t.Context(), *task, at(410)), audit.CodeConflict)
+	for _, to := range []audit.RunState{audit.RunRunning, audit.RunPaused, audit.RunPublished, "nonsense"} {
+		change(to, audit.CodeConflict)
+	}
+	if _, ok, err := r.OpenRun(t.Context(), other); ok || err != nil {
+		t.Errorf("a cancelled run is found: %v, %v", ok, err)
+	}
+	_, err = r.ChangeRun(t.Context(), "R9", audit.RunPaused, at(402))
+	wantCode(t, "ChangeRun of none", err, audit.CodeNotFound)
+}
+
+func one[T any](t testing.TB, get func(context.Context) (T, error)) T {
+	t.Helper()
+	v, err := get(t.Context())
+	wantCode(t, "reading", err, "")
+	return v
+}
+
+// testPublished holds that a run's reports count from when it is published, that the
+// latest one counts, and that none is lost from a photo's history.
+func testPublished(t *testing.T, r Records) {
+	put(t, r, delivery("T1", "D1", "1 Main St"), delivery("T2", "D2", "2 Main St"))
+	var uploads []audit.Upload
+	first := map[string]audit.Report{}
+	const photos = 600 // several rows of packed reports
+	for i := range photos {
+		id := "T1"
+		if i >= 20 {
+			id = "T2"
+		}
+		u := upload(fmt.Sprint("photo ", i), id, "", at(float64(i)))
+		_, kept := add(t, r, u, measurement(print(i), 20))
+		kept.Measurement = nil
+		first[u.UploadID] = kept
+		uploads = append(uploads, u)
+	}
+	slices.SortFunc(uploads, func(a, b audit.Upload) int { return strings.Compare(a.UploadID, b.UploadID) })
+	judge := func(runID string, verdict audit.Verdict, judged time.Time, which func(i int) bool) map[string]audit.Report {
+		var c audit.Chunk
+		reports := map[string]audit.Report{}
+		for i, u := range uploads {
+			if which(i) {
+				rep := report(u, verdict, judged)
+				rep.RunID = runID
+				c.Reports = append(c.Reports, rep)
+				reports[u.UploadID] = rep
 			}
 		}
-		same(t, fmt.Sprint("flips by ", limit), got, want)
+		startRun(t, r, runID, runID, []audit.Span{all})
+		_, err := r.FinishChunk(t.Context(), *take(t, r, runID), c, judged)
+		wantCode(t, "FinishChunk", err, "")
+		return reports
 	}
-	uploads, err := r.PhotoUploads(t.Context(), want[3].PhotoID)
-	wantCode(t, "PhotoUploads", err, "")
-	same(t, "the report that counts", uploads[0].Report, c.Reports[3])
-	reports, err := r.Reports(t.Context(), want[3].PhotoID)
-	wantCode(t, "Reports", err, "")
-	if len(reports) != 2 {
-		t.Errorf("%d reports, want the old and the new one", len(reports))
+	counts := func(what string, want ...map[string]audit.Report) {
+		t.Helper()
+		cases, err := r.Cases(t.Context(), audit.Filter{}, all)
+		wantCode(t, "Cases", err, "")
+		if len(cases) != photos {
+			t.Fatalf("%s: %d cases", what, len(cases))
+		}
+		for _, c := range cases {
+			for _, w := range want {
+				if rep, ok := w[c.Upload.UploadID]; ok {
+					same(t, what, c.Report, rep)
+					break
+				}
+			}
+		}
+		ev, err := r.Evidence(t.Context(), "T1")
+		wantCode(t, "Evidence", err, "")
+		for _, p := range ev.Photos {
+			for _, w := range want {
+				if rep, ok := w[p.Upload.UploadID]; ok {
+					same(t, what+", as evidence", p.Report, rep)
+					break
+				}
+			}
+		}
+	}
+	all := judge("R1", audit.Retake, at(1000), func(int) bool { return true })
+	counts("before it is published", first)
+	some := judge("R2", audit.Review, at(2000), func(i int) bool { return i%3 == 0 })
+	_, err := r.ChangeRun(t.Context(), "R2", audit.RunPublished, at(2001))
+	wantCode(t, "publish", err, "")
+	counts("the second alone is published", some, first)
+	// It was judged before the second one, which goes over it, whenever it is published.
+	_, err = r.ChangeRun(t.Context(), "R1", audit.RunPublished, at(3000))
+	wantCode(t, "publish", err, "")
+	counts("both are published", some, all)
+	_, err = r.ChangeRun(t.Context(), "R1", audit.RunCancelled, at(3000))
+	wantCode(t, "cancel what is published", err, audit.CodeConflict)
+
+	for i, want := range map[int]int{0: 3, 1: 2, photos - 1: 2} {
+		reports, err := r.Reports(t.Context(), uploads[i].PhotoID)
+		wantCode(t, "Reports", err, "")
+		if len(reports) != want || !slices.IsSortedFunc(reports, func(a, b audit.Report) int { return a.JudgedAt.Compare(b.JudgedAt) }) {
+			t.Errorf("photo %d has %d reports, want %d, oldest first", i, len(reports), want)
+		}
 	}
 }
 
@@ -110,14 +338,11 @@ func testRemeasured(t *testing.T, r Records) {
 	add(t, r, u, old)
 	fresh := measurement(print(2), 80)
 	fresh.Version, fresh.Vision = "test-2", nil
-	run := audit.Run{RunID: "R1", StartedAt: noon}
-	wantCode(t, "StartRun", r.StartRun(t.Context(), run), "")
-	rep := report(u, audit.Accept, at(9))
-	rep.MeasurementVersion = "test-2"
+	startRun(t, r, "R1", "v1", []audit.Span{all, all})
 	for i := range 2 { // the second time that version is kept already
-		rep.ReportID = newID("report")
-		c := audit.Chunk{Reports: []audit.Report{rep}, Remeasured: map[string]audit.Measurement{u.PhotoID: fresh}}
-		wantCode(t, fmt.Sprint("AppendChunk ", i), r.AppendChunk(t.Context(), run, c), "")
+		c := audit.Chunk{Remeasured: map[string]audit.Measurement{u.PhotoID: fresh}}
+		_, err := r.FinishChunk(t.Context(), *take(t, r, "R1"), c, at(10))
+		wantCode(t, fmt.Sprint("FinishChunk ", i), err, "")
 	}
 	kept, err := r.PhotoUploads(t.Context(), u.PhotoID)
 	wantCode(t, "PhotoUploads", err, "")
@@ -166,18 +391,22 @@ func testCases(t *testing.T, r Records) {
 		{audit.Filter{DriverID: "D9"}, nil},
 	} {
 		for _, limit := range []int{1, 5, 23, 1000} {
+			chunks, total, err := r.Plan(t.Context(), test.filter, limit)
+			wantCode(t, "Plan", err, "")
 			var got []string
-			for after := ""; ; {
-				cases, err := r.Cases(t.Context(), test.filter, after, limit)
+			for _, span := range chunks {
+				cases, err := r.Cases(t.Context(), test.filter, span)
 				wantCode(t, "Cases", err, "")
-				if len(cases) == 0 {
-					break
+				if len(cases) == 0 || len(cases) > limit {
+					t.Errorf("a chunk of %d", len(cases))
 				}
 				for _, c := range cases {
-					after = c.Upload.UploadID
-					got = append(got, after)
+					got = append(got, c.Upload.UploadID)
 					wantCase(t, c)
 				}
+			}
+			if total != len(test.want) {
+				t.Errorf("%d planned, want %d", total, len(test.want))
 			}
 			same(t, fmt.Sprintf("cases of %+v by %d", test.filter, limit), got, test.want)
 		}
@@ -225,7 +454,7 @@ func testCasesKeepTheOriginal(t *testing.T, r Records) {
 			t.Fatalf("upload %d saw %d earlier ones", i, len(known.Sightings))
 		}
 	}
-	cases, err := r.Cases(t.Context(), audit.Filter{}, "", 100)
+	cases, err := r.Cases(t.Context(), audit.Filter{}, all)
 	wantCode(t, "Cases", err, "")
 	if len(cases) != 5 {
 		t.Fatalf("%d cases, want 5", len(cases))

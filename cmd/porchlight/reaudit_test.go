@@ -1,0 +1,126 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"porchlight/audit"
+	"porchlight/fixtures"
+)
+
+// TestReauditKilled ends a re-audit with kill -9 at twenty random points, and starts the
+// same command again each time: in the end every upload is judged once, and the log is
+// whole.
+func TestReauditKilled(t *testing.T) {
+	for name, stores := range sites {
+		t.Run(name, func(t *testing.T) {
+			at := append([]string{"--data", t.TempDir()}, stores(t)...)
+			p := startServer(t, append(at, "--log-level", "error", "--work=false")...)
+			admin := newToken(t, at, "--role", "admin")
+			const n = 60
+			s := newStorm(t, p, at, n)
+			s.run(nil)
+			text := strings.NewReplacer("version: guide-2026", "version: strict", "fail_below: 60", "fail_below: 250", "warn_below: 80", "warn_below: 251").Replace(audit.Guide2026().Text())
+			list := filepath.Join(t.TempDir(), "strict.yaml")
+			if err := os.WriteFile(list, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			command := func(args ...string) *exec.Cmd {
+				return program(append(append([]string{"audit", "--reaudit", "--json", "--chunk", "1", "--workers", "1", "--checklist", list}, at...), args...)...)
+			}
+			var dry audit.Run
+			lastLine(t, command("--dry-run"), &dry)
+			if dry.Done != n || dry.Flipped == 0 {
+				t.Fatalf("dry run: %+v", dry)
+			}
+			kills, progress := 0, []int{}
+			for kills < 20 {
+				c := command("--hold")
+				if err := c.Start(); err != nil {
+					t.Fatal(err)
+				}
+				ended := make(chan error, 1)
+				go func() { ended <- c.Wait() }()
+				select {
+				case <-time.After(time.Duration(50+rand.IntN(700)) * time.Millisecond):
+					c.Process.Kill()
+					<-ended
+					kills++
+				case err := <-ended:
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+				var runs struct{ Items []audit.Run }
+				p.do(http.StatusOK, "GET", "/api/v1/reaudits", admin, "", nil).json(t, &runs)
+				if len(runs.Items) > 1 {
+					t.Fatalf("%d runs, want one that goes on", len(runs.Items))
+				}
+				if len(runs.Items) == 1 {
+					progress = append(progress, runs.Items[0].Done)
+					if runs.Items[0].Ended() {
+						break
+					}
+				}
+			}
+			var run audit.Run
+			if len(progress) == 0 || progress[len(progress)-1] < n {
+				lastLine(t, command("--hold"), &run)
+			} else {
+				var runs struct{ Items []audit.Run }
+				p.do(http.StatusOK, "GET", "/api/v1/reaudits", admin, "", nil).json(t, &runs)
+				run = runs.Items[0]
+			}
+			t.Logf("%d kills, judged after each: %v", kills, progress)
+			if run.State != audit.RunDone || run.Done != n || run.Total != n || run.Flipped != dry.Flipped || run.Failed != 0 || run.ChunksDone != n {
+				t.Errorf("the run is %+v, the dry run said %d flips", run, dry.Flipped)
+			}
+			verdict := func(i int) (checklist string) {
+				var d struct {
+					Photos []struct{ Report struct{ Checklist string } }
+				}
+				p.do(http.StatusOK, "GET", fmt.Sprintf("/api/v1/deliveries/T%d", i), admin, "", nil).json(t, &d)
+				return d.Photos[0].Report.Checklist
+			}
+			if got := verdict(0); got != "guide-2026" {
+				t.Errorf("before it is published, the report is by %s", got)
+			}
+			p.do(http.StatusOK, "POST", "/api/v1/reaudits/"+run.RunID+"/state", admin, "application/json", []byte(`{"state":"published"}`))
+			for i := range n {
+				if got := verdict(i); got != "strict" {
+					t.Errorf("delivery T%d: the report is by %s", i, got)
+				}
+				var reports struct{ Items []audit.Report }
+				id := audit.PhotoID(fixtures.Scene{Place: uint64(i), Shot: 1, Number: fmt.Sprint(i), Width: 320, Height: 240}.JPEG())
+				p.do(http.StatusOK, "GET", "/api/v1/photos/"+id+"/reports", admin, "", nil).json(t, &reports)
+				if len(reports.Items) != 2 {
+					t.Errorf("photo %d has %d reports, want the first and the run's", i, len(reports.Items))
+				}
+			}
+			if out, err := program(append([]string{"verify", "--custody"}, at...)...).CombinedOutput(); err != nil {
+				t.Errorf("the custody log: %v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// lastLine runs a command and reads the last line that it prints as JSON.
+func lastLine(t *testing.T, c *exec.Cmd, v any) {
+	t.Helper()
+	out, err := c.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), v); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,217 @@
+package sqldb
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"porchlight/audit"
+)
+
+// stricter is the built-in checklist with another limit of blur and a version of its own.
+func stricter(t testing.TB, version string) *audit.Checklist {
+	t.Helper()
+	text := strings.NewReplacer("version: guide-2026", "version: "+version, "fail_above: 1 #", "fail_above: -2 #", "warn_above: 0\n\n  detail", "warn_above: -3\n\n  detail").
+		Replace(audit.Guide2026().Text())
+	c, err := audit.ParseChecklist([]byte(text))
+	if err != nil || c.Checks.Blur.FailAbove != -2 {
+		t.Fatalf("blur fails above %v, %v", c.Checks.Blur.FailAbove, err)
+	}
+	return c
+}
+
+func service(db *DB) *audit.Service {
+	n := 0
+	var mu sync.Mutex
+	return audit.NewService(audit.Config{Records: db, Archive: db, NewID: func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		n++
+		return fmt.Sprintf("id-%09d", n)
+	}})
+}
+
+// TestReaudit runs a re-audit over chunks with many workers on both databases: every
+// upload is judged once, and a run that was left goes on.
+func TestReaudit(t *testing.T) {
+	both(t, func(t *testing.T, db *DB) {
+		const n = 40
+		for i := range n {
+			sample(t, db, i)
+		}
+		s := service(db)
+		list := stricter(t, "strict-1")
+		dry, err := s.Reaudit(t.Context(), audit.ReauditOptions{Checklist: list, DryRun: true, ChunkSize: 7})
+		if err != nil || dry.Done != n {
+			t.Fatalf("dry run: %+v, %v", dry, err)
+		}
+		if runs, _, err := db.Runs(t.Context(), "", 1); err != nil || len(runs) != 0 {
+			t.Fatalf("a dry run is on record: %v, %v", runs, err)
+		}
+		// It is ended in its midst, as a process is.
+		ctx, cancel := context.WithCancel(t.Context())
+		o := audit.ReauditOptions{Checklist: list, ChunkSize: 7, WorkOptions: audit.WorkOptions{Progress: func(r audit.Run) {
+			if r.ChunksDone == 2 {
+				cancel()
+			}
+		}}}
+		half, err := s.Reaudit(ctx, o)
+		if err == nil {
+			t.Fatalf("the run was not ended: %+v", half)
+		}
+		if reports := reportsBy(t, db, "strict-1"); reports != 0 {
+			t.Errorf("%d reports count before the run is published", reports)
+		}
+		flips := 0
+		o.WorkOptions = audit.WorkOptions{Workers: 4, Flip: func(audit.Flip) { flips++ }}
+		run, err := s.Reaudit(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if run.RunID == dry.RunID || run.State != audit.RunPublished || run.Done != n || run.Total != n || run.Skipped != 0 || run.Failed != 0 || run.ChunksDone != run.Chunks {
+			t.Errorf("run = %+v", run)
+		}
+		if run.Flipped != dry.Flipped || run.Flipped == 0 || flips >= run.Flipped {
+			t.Errorf("%d flips, %d in the dry run, %d told by the one who went on", run.Flipped, dry.Flipped, flips)
+		}
+		if runs, _, err := db.Runs(t.Context(), "", 10); err != nil || len(runs) != 1 {
+			t.Errorf("%d runs, %v, want one that went on", len(runs), err)
+		}
+		if reports := reportsBy(t, db, "strict-1"); reports != n {
+			t.Errorf("%d reports count, want %d", reports, n)
+		}
+		again, err := s.Reaudit(t.Context(), o)
+		if err != nil || again.Done != n || again.Skipped != n || again.Flipped != 0 {
+			t.Errorf("the same again: %+v, %v", again, err)
+		}
+	})
+}
+
+// reportsBy counts the uploads whose report that counts is by a checklist, and holds that
+// none has two reports of one run.
+func reportsBy(t testing.TB, db *DB, checklist string) (n int) {
+	t.Helper()
+	cases, err := db.Cases(t.Context(), audit.Filter{}, audit.Span{Last: "~"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		if c.Report.Checklist == checklist {
+			n++
+		}
+		all, err := db.Reports(t.Context(), c.Upload.PhotoID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := map[string]bool{}
+		for _, r := range all {
+			if key := r.UploadID + r.RunID; r.RunID != "" && seen[key] {
+				t.Errorf("upload %s has two reports of run %s", r.UploadID, r.RunID)
+			} else {
+				seen[key] = true
+			}
+		}
+	}
+	return n
+}
+
+// TestPoisonedUpload holds that an upload that cannot be judged fails alone.
+func TestPoisonedUpload(t *testing.T) {
+	both(t, func(t *testing.T, db *DB) {
+		for i := range 5 {
+			sample(t, db, i)
+		}
+		s := service(db)
+		s.Measure = func(context.Context, []byte) (audit.Measurement, error) { panic("a photo that no decoder survives") }
+		s.Objects = oneObject("photo 2")
+		run, err := s.Reaudit(t.Context(), audit.ReauditOptions{Measure: true, ChunkSize: 2})
+		if err != nil || run.Done != 5 || run.Failed != 5 || run.State != audit.RunPublished || run.Flipped != 0 {
+			t.Fatalf("run = %+v, %v", run, err)
+		}
+		failures, _, err := db.Failures(t.Context(), run.RunID, "", 10)
+		if err != nil || len(failures) != 5 {
+			t.Fatalf("%d failures, %v", len(failures), err)
+		}
+		for i, f := range failures {
+			if want := map[bool]audit.Code{true: audit.CodeInternal, false: audit.CodeNotFound}[i == 2]; f.Code != want || f.Reason == "" {
+				t.Errorf("%+v, want code %s", f, want)
+			}
+		}
+	})
+}
+
+// oneObject is a store of one photo.
+type oneObject string
+
+func (o oneObject) Put(context.Context, string, []byte, string) error {
+	return audit.Errorf(audit.CodeImmutable, "nothing is put here")
+}
+
+func (o oneObject) Open(_ context.Context, key string) (io.ReadCloser, int64, error) {
+	if key != audit.ObjectKey(audit.PhotoID([]byte(o))) {
+		return nil, 0, audit.Errorf(audit.CodeNotFound, "no such object")
+	}
+	return io.NopCloser(strings.NewReader(string(o))), int64(len(o)), nil
+}
+
+// BenchmarkReaudit judges PORCHLIGHT_BENCH_UPLOADS stored measurements again by another
+// checklist, with as many workers as there are processors.
+func BenchmarkReaudit(b *testing.B) {
+	n := benchSize("PORCHLIGHT_BENCH_UPLOADS", 20_000)
+	for _, on := range databases {
+		b.Run(fmt.Sprint(on.name, "/", n), func(b *testing.B) {
+			db := mustOpen(b, on.url(b))
+			b.Cleanup(func() { db.Close() })
+			seedClaims(b, db, n)
+			s := service(db)
+			debug.FreeOSMemory()
+			peak := watchMemory(b)
+			for i := 0; b.Loop(); i++ {
+				run, err := s.Reaudit(b.Context(), audit.ReauditOptions{Checklist: stricter(b, "strict-"+strconv.Itoa(i)), WorkOptions: audit.WorkOptions{Workers: runtime.NumCPU()}})
+				if err != nil || run.Done != n || run.Failed != 0 {
+					b.Fatalf("%+v, %v", run, err)
+				}
+			}
+			b.ReportMetric(float64(b.N*n)/b.Elapsed().Seconds(), "photos/s")
+			b.ReportMetric(float64(peak())/(1<<20), "peak-MiB")
+		})
+	}
+}
+
+// watchMemory looks at the process's resident memory while a benchmark runs.
+func watchMemory(b *testing.B) (peak func() int) {
+	ctx, cancel := context.WithCancel(context.Background())
+	most, done := 0, make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			most = max(most, residentBytes())
+			time.Sleep(50 * time.Millisecond)
+		}
+	}()
+	return func() int { cancel(); <-done; return most }
+}
+
+func residentBytes() int {
+	f, err := os.Open("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if v, ok := strings.CutPrefix(lines.Text(), "VmRSS:"); ok {
+			kib, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(v), " kB"))
+			return kib << 10
+		}
+	}
+	return 0
+}

@@ -48,7 +48,7 @@ type Base struct {
 }
 
 // pages are all pages, for parsing their templates at start.
-var pages = []Page{SignIn{}, Home{}, Driver{}, DriverStop{}, DriverVerdict{}, Agent{}, AgentClaim{}, DriverStanding{}, Drivers{}, Reaudits{}, Reaudit{}, Problem{}}
+var pages = []Page{SignIn{}, Home{}, Driver{}, DriverStop{}, DriverVerdict{}, DriverRejects{}, DriverDisputes{}, DriverDispute{}, Agent{}, AgentClaim{}, DriverStanding{}, Drivers{}, Reaudits{}, Reaudit{}, Problem{}}
 
 // Pages renders pages. It is safe for concurrent use.
 type Pages struct {
@@ -61,7 +61,7 @@ func New() (*Pages, error) {
 }
 
 func parse(fsys fs.FS) (*Pages, error) {
-	layout, err := template.New("layout.html").Funcs(words).ParseFS(fsys, "templates/layout.html", "templates/parts.html")
+	layout, err := template.New("layout.html").Funcs(words).ParseFS(fsys, "templates/layout.html", "templates/parts.html", "templates/phone.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse the layout: %w", err)
 	}

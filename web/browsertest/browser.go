@@ -91,7 +91,7 @@ type Page struct {
 	faults []string
 	loaded map[string]float64 // bytes over the network by URL
 	urls   map[network.RequestID]string
-	home   string
+	home   string // the server that all requests must go to
 }
 
 // Open opens a page in a tab of its own. Cookies are set before.
@@ -99,11 +99,7 @@ func (b *Browser) Open(t testing.TB, address string, cookies ...*network.CookieP
 	t.Helper()
 	ctx, stop := chromedp.NewContext(b.ctx)
 	t.Cleanup(stop)
-	u, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &Page{t: t, ctx: ctx, home: u.Scheme + "://" + u.Host, loaded: map[string]float64{}, urls: map[network.RequestID]string{}}
+	p := &Page{t: t, ctx: ctx, loaded: map[string]float64{}, urls: map[network.RequestID]string{}}
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -162,8 +158,18 @@ func (p *Page) Loaded() map[string]float64 {
 // Go goes to an address in the same tab.
 func (p *Page) Go(address string) {
 	p.t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.mu.Lock()
+	p.home = u.Scheme + "://" + u.Host
+	p.mu.Unlock()
 	p.Do(chromedp.Navigate(address))
 }
+
+// Context is what actions on the page run with.
+func (p *Page) Context() context.Context { return p.ctx }
 
 // Do does something on the page, at most for [Time].
 func (p *Page) Do(steps ...chromedp.Action[chromedp.Void]) {
@@ -213,13 +219,13 @@ func eval[T any](p *Page, script string) (T, error) {
 	return chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 }
 
-// Wait waits until an expression is true, on whatever page the tab has come to by then.
+// Wait waits until an expression, or the promise that it is, comes to true, on whatever page the tab has come to by then.
 func (p *Page) Wait(script string) {
 	p.t.Helper()
 	var err error
 	for end := time.Now().Add(Time); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		var ok bool
-		if ok, err = eval[bool](p, "!!("+script+")"); err == nil && ok {
+		if ok, err = eval[bool](p, "Promise.resolve("+script+").then(v => !!v)"); err == nil && ok {
 			return
 		}
 	}

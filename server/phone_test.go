@@ -64,6 +64,7 @@ func (p *phone) permit(name string, setting permission.PermissionSetting) {
 // open opens a page as the driver D1, who stands at the stop.
 func (p *phone) open(t *testing.T, path string) {
 	t.Helper()
+	p.down.Store(false) // after a test that failed
 	c := p.signedIn(t, audit.Driver)
 	p.page = p.Open(t, "about:blank")
 	browsertest.Call(p.page, network.SetCookies, network.SetCookiesParams{Cookies: []*network.CookieParam{{Name: c.Name, Value: c.Value, URL: p.front}}})

@@ -152,10 +152,10 @@ func TestCheckAsksForWhatIsMissing(t *testing.T) {
 	}
 }
 
-// run is what the WebAssembly answers, in Node.
+// run is what the WebAssembly answers, in Node, which gives it no more than a browser does.
 const run = `
 const fs = require("fs"), [exec, wasm, list] = process.argv.slice(1);
-globalThis.require = require; globalThis.fs = fs; globalThis.path = require("path");
+
 require(exec);
 const go = new Go();
 globalThis.porchlightReady = () => {

@@ -166,7 +166,12 @@
       // The lock is ours: what says "sending" was left by one who ended in the middle of it.
       const i = items.find((i) => (i.state === "waiting" || i.state === "sending") && (i.nextAt || 0) <= now && (i.holdUntil || 0) <= now && (!who || i.driver === who.driver_id));
       if (!i) return;
-      who ||= await session();
+      try {
+        who ||= await session();
+      } catch (e) {
+        if (e instanceof Offline) await later(i, "");
+        throw e;
+      }
       if (i.driver !== who.driver_id) {
         await change(i.id, {state: "waiting", nextAt: now + 60e3, why: "It is driver " + i.driver + "'s: it goes up when that driver signs in"});
         continue;

@@ -43,10 +43,13 @@ func (s *Server) phoneSession(c *gin.Context) error {
 // phone.
 func (s *Server) phoneChecklist(c *gin.Context) error {
 	list := s.audit.Checklist()
-	if fresh(c, list.Digest()) {
+	tag := strconv.Quote(list.Digest())
+	c.Header("ETag", tag)
+	c.Header("Cache-Control", "private, no-cache")
+	if c.GetHeader("If-None-Match") == tag {
+		c.Status(http.StatusNotModified)
 		return nil
 	}
-	c.Header("Cache-Control", "private, no-cache")
 	c.Data(http.StatusOK, "application/yaml; charset=utf-8", []byte(list.Text()))
 	return nil
 }

@@ -5,7 +5,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=dev
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /porchlight ./cmd/porchlight
+RUN .ci/wasm && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /porchlight ./cmd/porchlight
 
 FROM debian:bookworm-slim
 RUN apt-get update \

@@ -3,11 +3,14 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD   := go build -ldflags "-s -w -X main.version=$(VERSION)"
 
-.PHONY: all build demo test lint bench fuzz clean
+.PHONY: all build wasm demo test lint bench fuzz clean
 
 all: build
 
-build: ## build bin/porchlight and, where a C compiler is, the vision worker bin/porchlight-vision
+wasm: ## build the check on the phone, which goes into bin/porchlight
+	.ci/wasm
+
+build: wasm ## build bin/porchlight and, where a C compiler is, the vision worker bin/porchlight-vision
 	$(BUILD) -o bin/porchlight ./cmd/porchlight
 	@if command -v "$$(go env CC)" >/dev/null; then CGO_ENABLED=1 $(BUILD) -o bin/porchlight-vision ./cmd/porchlight-vision; \
 	else echo "no C compiler: bin/porchlight-vision, which reads house numbers, was not built" >&2; fi

@@ -4,7 +4,7 @@
 #   .ci/servers.sh go test ./storage/...
 #
 # Where npm is, it also installs an OpenID provider (oidc-provider), which the test of
-# sign-in starts itself.
+# sign-in starts itself, and axe-core, which looks for what keeps people from using a page.
 #
 # Both listen on 127.0.0.1, on free ports, with keys of their own, in directories of
 # their own; both are gone when the command ends, however it ends. The command's exit
@@ -16,14 +16,16 @@
 #   PORCHLIGHT_TEST_S3_ENDPOINT _ACCESS_KEY _SECRET_KEY _REGION _SECURE
 #   PORCHLIGHT_TEST_VERSITYGW, _POSTGRES_BIN            the programs, for tests that kill servers of their own
 #   PORCHLIGHT_TEST_OIDC_PROVIDER                       the folder of oidc-provider, where it could be installed
+#   PORCHLIGHT_TEST_AXE                                 axe.min.js, where axe-core could be installed
 #   PORCHLIGHT_TEST_REQUIRE=1                           a test that would skip for want of a server fails
 #
-# What it reads: PORCHLIGHT_CACHE, where the S3 server's binary and oidc-provider are kept
+# What it reads: PORCHLIGHT_CACHE, where the S3 server's binary and npm's packages are kept
 # (default ~/.cache/porchlight).
 set -euo pipefail
 
 versitygw_version=v1.8.0
 oidc_provider_version=9.13.3
+axe_version=4.14.1
 
 say() { printf 'servers: %s\n' "$*" >&2; }
 die() {
@@ -198,21 +200,35 @@ start_postgres() {
   die "Postgres does not start"
 }
 
-# find_oidc_provider installs oidc-provider, once. Without it a small provider in the test
-# binary is all that sign-in is tested with, so that going on is right.
-find_oidc_provider() {
-  local folder=${PORCHLIGHT_CACHE:-${HOME:-$work}/.cache/porchlight}/oidc-provider-$oidc_provider_version
+# npm_package NAME VERSION installs a package of npm's, once, into the folder that it prints.
+npm_package() {
+  local folder=${PORCHLIGHT_CACHE:-${HOME:-$work}/.cache/porchlight}/$1-$2
   if [[ ! -d $folder ]]; then
-    command -v node >/dev/null && command -v npm >/dev/null || { say "no npm: sign-in is tested without oidc-provider" && return; }
-    say "installing oidc-provider $oidc_provider_version"
+    command -v node >/dev/null && command -v npm >/dev/null || return
+    say "installing $1 $2"
     mkdir -p "$(dirname "$folder")"
-    npm install --prefix "$folder.$$" --no-audit --no-fund --loglevel=error "oidc-provider@$oidc_provider_version" >&2 ||
-      { rm -rf "$folder.$$" && say "oidc-provider cannot be installed: sign-in is tested without it" && return; }
+    npm install --prefix "$folder.$$" --no-audit --no-fund --loglevel=error "$1@$2" >&2 || { rm -rf "$folder.$$" && return 1; }
     mv "$folder.$$" "$folder"
   fi
+  printf '%s\n' "$folder"
+}
+
+# find_oidc_provider finds oidc-provider. Without it a small provider in the test binary is
+# all that sign-in is tested with, so that going on is right.
+find_oidc_provider() {
+  local folder
+  folder=$(npm_package oidc-provider "$oidc_provider_version") || { say "oidc-provider cannot be installed: sign-in is tested without it" && return; }
   export PORCHLIGHT_TEST_OIDC_PROVIDER=$folder
 }
 
+# find_axe finds axe-core. Without it pages are tested without it, and the tests say so.
+find_axe() {
+  local folder
+  folder=$(npm_package axe-core "$axe_version") || { say "axe-core cannot be installed: pages are tested without it" && return; }
+  export PORCHLIGHT_TEST_AXE=$folder/node_modules/axe-core/axe.min.js
+}
+
+find_axe
 find_oidc_provider
 start_s3
 start_postgres

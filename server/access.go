@@ -68,7 +68,7 @@ func (s *Server) guard(c *gin.Context) {
 	}
 	if x.route.roles != nil {
 		if err := s.authenticate(c, x); err != nil {
-			if x.route.page && Status(audit.ErrorCode(err)) == http.StatusUnauthorized {
+			if s.wantsPage(c) && Status(audit.ErrorCode(err)) == http.StatusUnauthorized {
 				s.sendToSignIn(c)
 				return
 			}

@@ -77,7 +77,16 @@ var serves = map[string]string{
 	"GET /signin/callback":                            "404 404 404 404 404 404 404 404",
 	"POST /signout":                                   "in in in in in in in in",
 	"GET /static/:file":                               "200 200 200 200 200 200 200 200",
+	"GET /static/phone/:file":                         "200 200 200 200 200 200 200 200",
+	"GET /driver-worker.js":                           "200 200 200 200 200 200 200 200",
 	"GET /driver/standing":                            "in 200 200 403 403 403 in in",
+	"GET /driver/session":                             "in 200 200 403 403 403 in in",
+	"GET /driver/checklist":                           "in 200 200 403 403 403 in in",
+	"GET /driver/rejects":                             "in 200 200 403 403 403 in in",
+	"GET /driver/disputes":                            "in 200 200 403 403 403 in in",
+	"GET /driver/disputes/:claim_id":                  "in 200 404 403 403 403 in in",
+	"GET /driver/disputes/:claim_id/email":            "in 200 404 403 403 403 in in",
+	"POST /driver/stops/:tracking_id/events":          "in 422 403 403 403 403 in in",
 	"GET /agent/drivers":                              "in 403 403 200 200 200 in in",
 	"GET /agent/drivers/:driver_id":                   "in 403 403 200 200 200 in in",
 	"GET /agent":                                      "in 403 403 200 200 200 in in",
@@ -113,6 +122,7 @@ func TestEveryRouteAnswersEveryCaller(t *testing.T) {
 	s.addClaim(t, "C1", "T1")
 	photo := s.kept(t, "T1").PhotoID
 	secrets := s.callers(t)
+	files := strings.NewReplacer("/static/phone/:file", "/static/phone/queue.js")
 	fill := strings.NewReplacer(":tracking_id", "T1", ":photo_id", photo, ":claim_id", "C1", ":packet_id", "none.zip", ":channel", "stripe", ":attachment_id", "none", ":run_id", "none",
 		":file", "icon.svg", ":token_id", "none", ":endpoint_id", "none", ":driver_id", "D1")
 	for _, r := range s.engine.Routes() {
@@ -124,7 +134,7 @@ func TestEveryRouteAnswersEveryCaller(t *testing.T) {
 		}
 		for i, caller := range callers {
 			t.Run(key+" as "+caller, func(t *testing.T) {
-				reply := s.send(t, s.call(t, r.Method, fill.Replace(r.Path), key, secrets[caller]))
+				reply := s.send(t, s.call(t, r.Method, fill.Replace(files.Replace(r.Path)), key, secrets[caller]))
 				got := strconv.Itoa(reply.StatusCode)
 				if reply.StatusCode == http.StatusSeeOther && strings.HasPrefix(reply.Header.Get("Location"), "/signin") {
 					got = "in"

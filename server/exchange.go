@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"porchlight/audit"
+	"porchlight/web"
 )
 
 // exchange is what the server knows of one request and its answer.
@@ -56,7 +57,7 @@ func (s *Server) observe(c *gin.Context) {
 	h.Set("X-Request-Id", x.id)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
-	h.Set("Content-Security-Policy", contentPolicy)
+	h.Set("Content-Security-Policy", web.ContentSecurityPolicy)
 	defer func() {
 		v := recover()
 		aborted := v == http.ErrAbortHandler
@@ -76,10 +77,6 @@ func (s *Server) observe(c *gin.Context) {
 	}()
 	c.Next()
 }
-
-// contentPolicy lets a page load from this server alone; blob: is a photo that a
-// driver has just picked.
-const contentPolicy = "default-src 'self'; img-src 'self' blob:; frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
 
 // account logs and counts a finished request. Neither query strings (they may carry a
 // token to the sign-in form) nor messages of client errors (they may quote a

@@ -2,7 +2,6 @@ package server
 
 import (
 	"crypto/subtle"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"path"
@@ -26,12 +25,21 @@ func (s *Server) pageRoutes() []route {
 		{method: "GET", path: "/signin/callback", handle: s.fromProvider},
 		{method: "POST", path: "/signout", roles: everyRole, handle: s.signOut},
 		{method: "GET", path: "/static/{file}", bare: true, handle: s.static},
+		{method: "GET", path: "/static/phone/{file}", bare: true, handle: s.static},
+		{method: "GET", path: "/driver-worker.js", bare: true, handle: s.phoneWorker},
 
 		{method: "GET", path: "/driver", roles: drivers, handle: s.driverPage},
 		{method: "GET", path: "/driver/stops/{tracking_id}", roles: drivers, handle: s.stopPage},
 		{method: "POST", path: "/driver/stops/{tracking_id}/photos", roles: drivers, handle: s.uploadFromPage},
 		{method: "GET", path: "/driver/stops/{tracking_id}/photos/{photo_id}", roles: drivers, handle: s.verdictPage},
 		{method: "GET", path: "/driver/standing", roles: drivers, handle: s.ownStandingPage},
+		{method: "POST", path: "/driver/stops/{tracking_id}/events", roles: drivers, handle: s.eventFromPage},
+		{method: "GET", path: "/driver/session", roles: drivers, handle: s.phoneSession},
+		{method: "GET", path: "/driver/checklist", roles: drivers, handle: s.phoneChecklist},
+		{method: "GET", path: "/driver/rejects", roles: drivers, handle: s.rejectsPage},
+		{method: "GET", path: "/driver/disputes", roles: drivers, handle: s.disputesPage},
+		{method: "GET", path: "/driver/disputes/{claim_id}", roles: drivers, handle: s.ownDisputePage},
+		{method: "GET", path: "/driver/disputes/{claim_id}/email", roles: drivers, handle: s.ownDisputeEmail},
 
 		{method: "GET", path: "/agent", roles: claimants, handle: s.claimsPage},
 		{method: "GET", path: "/agent/claims/{claim_id}", roles: claimants, handle: s.claimPage},
@@ -71,13 +79,13 @@ func (s *Server) problemPage(c *gin.Context, p *Problem) {
 	}
 }
 
-// static serves the style sheet and the icon.
+// static serves style sheets, scripts and pictures.
 func (s *Server) static(c *gin.Context) error {
-	if info, err := fs.Stat(web.Static(), c.Param("file")); err != nil || info.IsDir() {
+	a, ok := web.FindAsset(strings.TrimPrefix(c.Request.URL.Path, web.StaticPath))
+	if !ok {
 		return audit.Errorf(audit.CodeNotFound, "There is nothing at this address")
 	}
-	c.Header("Cache-Control", "public, max-age=3600")
-	http.ServeFileFS(c.Writer, c.Request, web.Static(), c.Param("file"))
+	a.Serve(c.Writer, c.Request)
 	return nil
 }
 

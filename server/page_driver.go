@@ -92,7 +92,8 @@ func (s *Server) showStop(c *gin.Context, status int, message string) error {
 	if err != nil {
 		return err
 	}
-	page := web.DriverStop{Base: s.base(c), Stop: s.stop(ev), Message: message}
+	page := web.DriverStop{Base: s.base(c), Stop: s.stop(ev), Message: message, Events: driversOwn(ev.Events)}
+	page.Pause, page.InAll = s.dispute.Rules.ContactTimes()
 	for _, u := range ev.Photos {
 		page.Photos = append(page.Photos, s.photoOnPage(u))
 	}
@@ -120,6 +121,12 @@ var retryable = []audit.Code{
 // page for an answer.
 func (s *Server) uploadFromPage(c *gin.Context) error {
 	rec, err := s.receive(c, "csrf", func(csrf string) error { return s.checkCSRF(c, csrf) })
+	if byScript(c) {
+		if err != nil {
+			return err
+		}
+		return s.answerPhone(c, rec)
+	}
 	if err != nil {
 		if !slices.Contains(retryable, audit.ErrorCode(err)) {
 			return err

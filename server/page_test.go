@@ -10,6 +10,7 @@ import (
 	"github.com/PuerkitoBio/goquery"
 
 	"porchlight/audit"
+	"porchlight/web"
 )
 
 // browser keeps a session, as a browser does.
@@ -69,7 +70,7 @@ func TestSignIn(t *testing.T) {
 		t.Errorf("the link fills in %q, sets %v; want the token and no session", got, r.Cookies())
 	}
 	for header, want := range map[string]string{
-		"Content-Security-Policy": contentPolicy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store",
+		"Content-Security-Policy": web.ContentSecurityPolicy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store",
 	} {
 		if got := r.Header.Get(header); got != want {
 			t.Errorf("%s = %q, want %q", header, got, want)

@@ -187,11 +187,11 @@ func (s *Server) fail(c *gin.Context, err error) {
 	c.Data(p.Status, problemMedia, append(body, '\n'))
 }
 
-// wantsPage tells whether a person is looking: a page's route, or no route at all
-// outside the API with a browser asking.
+// wantsPage tells whether a person is looking: a page's route, but for what a page's script
+// asks, or no route at all outside the API with a browser asking.
 func (s *Server) wantsPage(c *gin.Context) bool {
 	if rt := exchangeOf(c.Request.Context()).route; rt != nil {
-		return rt.page
+		return rt.page && !byScript(c)
 	}
 	return !strings.HasPrefix(c.Request.URL.Path, "/api/") && strings.Contains(c.GetHeader("Accept"), "text/html")
 }

@@ -95,6 +95,9 @@ type DriverStop struct {
 	Here    []audit.Delivery // further packages for the same stop
 	Photos  []Photo          // oldest first
 	Message string           // why the last upload was refused
+	Events  []dispute.Event  // that drivers recorded, oldest first
+	// Pause is how long to wait between texting and calling, InAll how long to try.
+	Pause, InAll time.Duration
 }
 
 func (DriverStop) template() string { return "driver_stop.html" }

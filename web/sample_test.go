@@ -110,7 +110,15 @@ func full() map[string]Page {
 		"driver_stop": DriverStop{Base: driver, Stop: Stop{Delivery: hidden, Required: both, Missing: both[1:], Verdict: audit.Accept},
 			Here:    []audit.Delivery{{TrackingID: "TBA310000000102"}, {TrackingID: "TBA310000000108"}},
 			Photos:  []Photo{{upload(audit.Context), report(audit.Retake, 40, dark, near), leading(dark)}, {upload(audit.Context), report(audit.Accept, 95, near, bright), nil}},
-			Message: "The photo has 31000000 bytes, 25000000 are the most"},
+			Message: "The photo has 31000000 bytes, 25000000 are the most", Pause: 2 * time.Minute, InAll: 5 * time.Minute,
+			Events: []dispute.Event{{EventID: "E1", Kind: "contact_text", At: now.Add(-3 * time.Minute), Detail: "the phone's position, precise to 12 m"}, {EventID: "E2", Kind: "access_problem", Detail: "the code did not work", At: now}}},
+		"driver_rejects": DriverRejects{driver, 7, 40, []Reject{
+			{Stop: Stop{Delivery: hidden}, Photo: Photo{upload(audit.Context), report(audit.Retake, 40, dark, near), leading(dark)}, Made: true},
+			{Stop: Stop{Delivery: next}, Photo: Photo{upload(audit.Placement), report(audit.Review, 60, pair), leading(pair)}}}},
+		"driver_disputes": DriverDisputes{driver, []DisputeRow{{claim, evidence().Delivery, &soon, nil}, {late, evidence().Delivery, &overdue, nil},
+			{undated, audit.Delivery{}, nil, &dispute.Outcome{Decision: dispute.Overturned}}}, "c/1"},
+		"driver_dispute": DriverDispute{driver, DisputeRow{claim, evidence().Delivery, &soon, nil},
+			dispute.Draft{Subject: "Dispute: delivery TBA310000000101", Text: "Hello,\n\nplease review.\n", Photos: []dispute.Photo{{PhotoID: photoID, Role: audit.Context, Report: report(audit.Accept, 95)}}}},
 		"verdict_retake": DriverVerdict{Base: driver, Stop: Stop{Delivery: hidden, Required: both, Missing: both, Verdict: audit.Retake},
 			Photo: Photo{upload(audit.Context), report(audit.Retake, 40, size, dark, blown, near, houseNr, people), leading(dark)}, Next: &next},
 		"verdict_accept": DriverVerdict{Base: driver, Stop: Stop{Delivery: next, Required: one, Verdict: audit.Accept},
@@ -146,6 +154,7 @@ func empty() map[string]Page {
 	stop := Stop{Delivery: audit.Delivery{TrackingID: "T1"}}
 	return map[string]Page{
 		"signin": SignIn{}, "home": Home{}, "driver": Driver{Base: d}, "driver_stop": DriverStop{Base: d, Stop: stop}, "driver_verdict": DriverVerdict{Base: d, Stop: stop},
+		"driver_rejects": DriverRejects{Base: d}, "driver_disputes": DriverDisputes{Base: d}, "driver_dispute": DriverDispute{Base: d, DisputeRow: DisputeRow{Claim: dispute.Claim{ClaimID: "C1"}}},
 		"agent": Agent{}, "agent_claim": AgentClaim{CaseFile: dispute.CaseFile{Claim: dispute.Claim{ClaimID: "C1"}}}, "reaudits": Reaudits{}, "standing": DriverStanding{Base: Base{Role: audit.Agent}, Report: standing.Targets2026().Judge(standing.Facts{DriverID: "D1"}, now)},
 		"drivers": Drivers{}, "reaudit": Reaudit{}, "problem": Problem{},
 	}
@@ -176,9 +185,12 @@ func hostile(t *testing.T) map[string]Page {
 		Warnings: []standing.Warning{{Kind: evil, Text: evil}}, Events: []standing.Event{{At: now, Kind: standing.PackageMissing, Figure: evil, ID: evil, Text: long}, {At: now, Kind: evil, ID: evil, Text: evil}}}
 	return map[string]Page{
 		"signin": SignIn{base, evil, evil, evil, true}, "signin_organisation": SignIn{Base: base, Next: evil, Organisation: true}, "home": Home{base}, "driver": Driver{base, []Stop{stop}},
-		"driver_stop":    DriverStop{base, stop, []audit.Delivery{d}, []Photo{photo}, evil},
-		"driver_verdict": DriverVerdict{base, stop, photo, true, &d},
-		"agent":          Agent{base, []ClaimRow{{c, d, evil, evil}}, evil, evil, true},
+		"driver_stop":     DriverStop{Base: base, Stop: stop, Here: []audit.Delivery{d}, Photos: []Photo{photo}, Message: evil, Events: []dispute.Event{{EventID: evil, Kind: evil, At: now, Detail: evil}}},
+		"driver_rejects":  DriverRejects{base, 7, 1, []Reject{{stop, photo, false}}},
+		"driver_disputes": DriverDisputes{base, []DisputeRow{{c, d, &now, nil}, {c, d, nil, &dispute.Outcome{Decision: evil}}}, evil},
+		"driver_dispute":  DriverDispute{base, DisputeRow{c, d, &now, nil}, dispute.Draft{Subject: evil, Text: long, Photos: []dispute.Photo{{PhotoID: evil, Role: evil, Report: r}}}},
+		"driver_verdict":  DriverVerdict{base, stop, photo, true, &d},
+		"agent":           Agent{base, []ClaimRow{{c, d, evil, evil}}, evil, evil, true},
 		"agent_claim": AgentClaim{base, dispute.CaseFile{Claim: c, Evidence: dispute.Evidence{Delivery: d, Photos: []audit.JudgedUpload{{Upload: u, Report: r}}},
 			Recommendation: dispute.Recommendation{Recommendation: evil, Summary: evil, Reasons: points, Weaknesses: points}, Driver: &dispute.DriverRecord{DriverID: evil}}, lines, lines, []string{evil},
 			[]PacketRow{{evil, now}}, evil, evil, nil,

@@ -1,5 +1,6 @@
 // Package web draws Porchlight's pages: one typed struct and one template a page,
-// rendered on the server and complete without any script.
+// rendered on the server. But for the check on the phone and the queue of photos, pages
+// are complete without any script.
 //
 // A page struct says all that its page shows; the server fills it in and calls
 // [Pages.Render]. Texts from outside (addresses, notes, claims, text read in photos) are
@@ -21,9 +22,10 @@ import (
 //go:embed templates static
 var files embed.FS
 
-// ContentSecurityPolicy is what all pages hold to: everything from this server, no
-// script and no inline style.
-const ContentSecurityPolicy = "default-src 'self'; script-src 'none'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+// ContentSecurityPolicy is what all pages hold to: everything from this server, neither
+// script nor style inline. wasm-unsafe-eval lets WebAssembly be compiled, nothing else.
+const ContentSecurityPolicy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; manifest-src 'self'; " +
+	"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // StaticPath is the path under which the pages expect the files of [Static].
 const StaticPath = "/static/"
@@ -46,7 +48,7 @@ type Base struct {
 }
 
 // pages are all pages, for parsing their templates at start.
-var pages = []Page{SignIn{}, Home{}, Driver{}, DriverStop{}, DriverVerdict{}, Agent{}, AgentClaim{}, DriverStanding{}, Drivers{}, Reaudits{}, Reaudit{}, Problem{}}
+var pages = []Page{SignIn{}, Home{}, Driver{}, DriverStop{}, DriverVerdict{}, DriverRejects{}, DriverDisputes{}, DriverDispute{}, Agent{}, AgentClaim{}, DriverStanding{}, Drivers{}, Reaudits{}, Reaudit{}, Problem{}}
 
 // Pages renders pages. It is safe for concurrent use.
 type Pages struct {
@@ -59,7 +61,7 @@ func New() (*Pages, error) {
 }
 
 func parse(fsys fs.FS) (*Pages, error) {
-	layout, err := template.New("layout.html").Funcs(words).ParseFS(fsys, "templates/layout.html", "templates/parts.html")
+	layout, err := template.New("layout.html").Funcs(words).ParseFS(fsys, "templates/layout.html", "templates/parts.html", "templates/phone.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse the layout: %w", err)
 	}

@@ -36,6 +36,7 @@ var words = template.FuncMap{
 	"decision":  decisionWords,
 	"decisions": func() []dispute.Decision { return dispute.Decisions },
 	"standing":  standingWords, "standingTone": standingTone, "figure": figureWords, "figureValue": figureValue, "figureLimit": figureLimit, "changed": changeWords,
+	"asset": AssetPath, "happened": happenedWords, "verdicts": func() []audit.Verdict { return []audit.Verdict{audit.Accept, audit.Review, audit.Retake, ""} },
 	"seq":  func(v ...any) []any { return v },
 	"pair": func(a, b any) map[string]any { return map[string]any{"A": a, "B": b} },
 }
@@ -79,6 +80,22 @@ func verdictName(v audit.Verdict) string {
 		return upper(string(v))
 	}
 	return "Not judged"
+}
+
+// happenedWords is an event as its button has it, with what else is known of it.
+func happenedWords(e dispute.Event) string {
+	for _, h := range slices.Concat(Contacts, Obstacles) {
+		if rest, ok := strings.CutPrefix(e.Detail, h.Detail); e.Kind == h.Kind && ok && (h.Detail != "" || rest == "" || strings.HasPrefix(rest, "the phone's")) {
+			if rest = strings.TrimPrefix(rest, "; "); rest != "" {
+				return h.Words + ", " + rest
+			}
+			return h.Words
+		}
+	}
+	if e.Detail != "" {
+		return upper(plain(e.Kind)) + ": " + e.Detail
+	}
+	return upper(plain(e.Kind))
 }
 
 // A tone is the class that gives a thing its colour and its icon: good, bad, look, none.

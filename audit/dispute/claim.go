@@ -23,6 +23,7 @@ type ClaimFilter struct {
 	TrackingID string
 	DueBefore  time.Time // leaves out those without a time
 	Open       bool      // leaves out those that are decided
+	DriverID   string    // on that driver's deliveries
 	Search     string    // a claim id, a tracking id, or how an address begins
 }
 

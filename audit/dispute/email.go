@@ -15,6 +15,53 @@ import (
 	"porchlight/audit"
 )
 
+// Draft is a driver's own dispute of a claim, ready to be sent.
+type Draft struct {
+	Subject, Text string
+	Photos        []Photo // that go with it, the one that says most first
+	Answer        Answer  // what the evidence recommends
+}
+
+// channelEmail is the channel of a driver's own dispute.
+const channelEmail = "email"
+
+// Draft writes a driver's dispute of a claim from what is on record by now. It issues no
+// packet and reads no photo's original. Errors: those of [Records].
+func (s *Service) Draft(ctx context.Context, claimID string) (Draft, error) {
+	p, ch, err := s.draftPacket(ctx, claimID)
+	if err != nil {
+		return Draft{}, err
+	}
+	subject, text, photos := p.emailText(ch.Photos)
+	return Draft{Subject: subject, Text: text, Photos: photos, Answer: p.Recommendation.Recommendation}, nil
+}
+
+// DraftMessage is the draft as a message with its photos, for a mail program to open.
+func (s *Service) DraftMessage(ctx context.Context, claimID string) (Submission, error) {
+	p, ch, err := s.draftPacket(ctx, claimID)
+	if err != nil {
+		return Submission{}, err
+	}
+	return s.email(ctx, p, Submission{Preflight: Preflight{Channel: ch}})
+}
+
+// draftPacket is what a packet would hold by now, with every original taken for intact.
+func (s *Service) draftPacket(ctx context.Context, claimID string) (Packet, Channel, error) {
+	ch, err := s.Channels.Find(channelEmail)
+	if err != nil {
+		return Packet{}, ch, err
+	}
+	file, err := s.Case(ctx, claimID)
+	if err != nil {
+		return Packet{}, ch, err
+	}
+	originals := map[string]original{}
+	for _, u := range file.Evidence.Photos {
+		originals[u.Upload.PhotoID] = original{state: Intact, sha256: u.Upload.PhotoID, bytes: u.Upload.Bytes}
+	}
+	return assemble("draft-"+claimID, s.Now().UTC(), file, s.Rules, originals), ch, nil
+}
+
 // emailText is the driver's own dispute of a claim: a subject and a few lines, brief and
 // to the point (seed guide 002), and at most so many photos that go with it.
 func (p Packet) emailText(most int) (subject, text string, photos []Photo) {

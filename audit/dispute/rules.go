@@ -196,6 +196,12 @@ func (r *Rules) contactInAll() time.Duration {
 	return time.Duration(r.ContactAllS * float64(time.Second))
 }
 
+// ContactTimes are how long a driver waits between texting a customer and calling, and how
+// long the attempts go on in all.
+func (r *Rules) ContactTimes() (pause, inAll time.Duration) {
+	return r.contactPause(), r.contactInAll()
+}
+
 // wordsOf are a text's words in lower case, without punctuation and digits.
 func wordsOf(s string) []string {
 	return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) })

@@ -23,7 +23,7 @@ var floors = [][]string{
 	{"storage/sqldb", "storage/dir", "storage/s3", "storage/storagetest", "storage/weights/onnx"},
 	{"storage/weights/tflite"},
 	{"storage/weights"},
-	{"web", "server/sender", "server/geocoder", "server/stamper", "server/worker"},
+	{"web", "web/browsertest", "server/sender", "server/geocoder", "server/stamper", "server/worker"},
 	{"server"},
 	{"cmd/porchlight", "cmd/porchlight-vision", "cmd/porchlight-wasm"},
 }

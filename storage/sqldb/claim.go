@@ -122,6 +122,9 @@ func claimsQuery(f dispute.ClaimFilter, due int64, id string, last int64) (query
 	if f.TrackingID != "" {
 		query += ` AND tracking_id = ` + mark(f.TrackingID)
 	}
+	if f.DriverID != "" {
+		query += ` AND claim_id IN (SELECT c.claim_id FROM deliveries d JOIN claims c ON c.tracking_id = d.tracking_id WHERE d.driver_id = ` + mark(f.DriverID) + `)`
+	}
 	if f.Search != "" {
 		word := mark(f.Search)
 		query += ` AND claim_id IN (SELECT claim_id FROM claims WHERE claim_id = ` + word + ` UNION SELECT claim_id FROM claims WHERE tracking_id = ` + word

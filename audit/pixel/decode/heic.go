@@ -1,13 +1,7 @@
 package decode
 
 import (
-	"bytes"
 	"encoding/binary"
-	"image"
-	"runtime"
-	"sync"
-
-	"github.com/gen2brain/heic"
 )
 
 // heicHeader is what an HEIF file's properties say (ISO/IEC 23008-12) beyond its size.
@@ -176,18 +170,4 @@ func heicAssociations(ipma []byte, item uint32) (properties []int) {
 		b = b[count*size:]
 	}
 	return properties
-}
-
-// heicTurn lets one HEIC through at a time: each takes hundreds of megabytes, where others take tens.
-var heicTurn sync.Mutex
-
-func decodeHEIC(b []byte, hd *header) (image.Image, error) {
-	heicTurn.Lock()
-	defer heicTurn.Unlock()
-	runtime.GC() // the last one's memory, before asking for as much again
-	img, err := heic.Decode(bytes.NewReader(b))
-	if m, ok := img.(*image.YCbCr); ok && hd.heic.videoRange {
-		fullRange(m)
-	}
-	return img, err
 }

@@ -1,9 +1,10 @@
 # Porchlight. `make demo` and `make test` are all that a fresh machine needs, beside Go.
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+DIR     ?= screenshots
 BUILD   := go build -ldflags "-s -w -X main.version=$(VERSION)"
 
-.PHONY: all build wasm demo test lint bench fuzz clean
+.PHONY: all build wasm demo test lint bench screenshots fuzz clean
 
 all: build
 
@@ -26,6 +27,10 @@ lint: ## formatting, vet, and the arrows between packages
 
 bench: build ## speed, as ratios to the JPEG decoder's own
 	.ci/bench
+
+screenshots: ## pictures of the pages, light and dark, on a phone and a desktop, into DIR (default screenshots)
+	mkdir -p "$(DIR)"
+	PORCHLIGHT_TEST_SCREENSHOTS="$(abspath $(DIR))" .ci/servers.sh go test -count=1 -timeout 30m -run PagesInABrowser ./server
 
 fuzz: ## every fuzz target for FUZZTIME (default 5m) each
 	.ci/fuzz $(or $(FUZZTIME),5m)

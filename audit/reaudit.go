@@ -381,15 +381,9 @@ func (j *rejudging) upload(ctx context.Context, k Case, c *Chunk) error {
 		c.Reports = append(c.Reports, r)
 	}
 	c.Verdicts = tally(c.Verdicts, k.Report.Verdict, r.Verdict, 1)
-	if r.Verdict == k.Report.Verdict {
-		return nil
+	if f, flips := j.list.Try(k, r); flips {
+		c.Flips = append(c.Flips, f)
 	}
-	f := Flip{UploadID: k.Upload.UploadID, PhotoID: k.Upload.PhotoID, TrackingID: k.Upload.TrackingID, DriverID: k.Upload.DriverID,
-		Before: k.Report.Verdict, After: r.Verdict}
-	if deciding, ok := j.list.deciding(k.Report, r); ok {
-		f.Check, f.Detail = deciding.Check, deciding.Words()
-	}
-	c.Flips = append(c.Flips, f)
 	return nil
 }
 

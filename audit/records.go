@@ -42,6 +42,7 @@ type JudgedUpload struct {
 	Upload      Upload      `json:"upload"`
 	Measurement Measurement `json:"measurement"`
 	Report      Report      `json:"report"`
+	Ruling      *Ruling     `json:"ruling,omitempty"` // a person's word, which goes over the report's verdict; absent where there is none
 }
 
 // Archive is what a re-audit needs of the records.

@@ -32,6 +32,9 @@ var serves = map[string]string{
 	"GET /api/v1/photos/:photo_id":                     "401 200 404 200 200 200 401 401",
 	"GET /api/v1/photos/:photo_id/preview":             "401 200 404 200 200 200 401 401",
 	"GET /api/v1/photos/:photo_id/reports":             "401 200 404 200 200 200 401 401",
+	"POST /api/v1/uploads/:upload_id/review":           "401 403 403 404 403 404 401 401",
+	"GET /api/v1/reviews":                              "401 403 403 200 200 200 401 401",
+	"GET /api/v1/reviews/waiting":                      "401 403 403 200 200 200 401 401",
 	"POST /api/v1/claims":                              "401 403 403 200 200 200 401 401",
 	"GET /api/v1/claims":                               "401 403 403 200 200 200 401 401",
 	"GET /api/v1/claims/:claim_id":                     "401 403 403 200 200 200 401 401",
@@ -92,9 +95,19 @@ var serves = map[string]string{
 	"GET /agent":                                      "in 403 403 200 200 200 in in",
 	"GET /agent/reaudits":                             "in 403 403 200 200 200 in in",
 	"GET /agent/reaudits/:run_id":                     "in 403 403 404 404 404 in in",
+	"POST /agent/reaudits/:run_id/state":              "in 403 403 403 403 404 in in",
 	"GET /agent/claims/:claim_id":                     "in 403 403 200 200 200 in in",
 	"POST /agent/claims/:claim_id/packets":            "in 403 403 303 403 303 in in",
 	"POST /agent/claims/:claim_id/outcome":            "in 403 403 200 403 200 in in",
+	"POST /agent/claims/:claim_id/attachments":        "in 403 403 415 415 415 in in",
+	"GET /agent/fleet":                                "in 403 403 200 200 200 in in",
+	"GET /agent/fleet/carrier":                        "in 403 403 200 200 200 in in",
+	"GET /agent/checklist":                            "in 403 403 200 200 200 in in",
+	"POST /agent/checklist":                           "in 403 403 200 200 200 in in",
+	"GET /agent/review":                               "in 403 403 200 200 200 in in",
+	"POST /agent/review/:upload_id":                   "in 403 403 200 403 200 in in",
+	"GET /agent/packets/:packet_id":                   "in 403 403 404 404 404 in in",
+	"GET /agent/photos/:photo_id":                     "in 403 403 200 200 200 in in",
 	"GET /driver":                                     "in 200 200 403 403 403 in in",
 	"GET /driver/stops/:tracking_id":                  "in 200 403 403 403 403 in in",
 	"POST /driver/stops/:tracking_id/photos":          "in 415 403 403 403 403 in in",
@@ -113,6 +126,7 @@ var sends = map[string]string{
 	"POST /api/v1/tokens":                         `{"role":"agent"}`,
 	"POST /api/v1/webhooks":                       `{}`,
 	"POST /api/v1/reaudits/:run_id/state":         `{"state":"paused"}`,
+	"POST /api/v1/uploads/:upload_id/review":      `{"decision":"accept"}`,
 	"POST /api/v1/reaudits":                       `{"since":"2026-01-02T00:00:00Z","until":"2026-01-01T00:00:00Z"}`,
 }
 
@@ -123,7 +137,7 @@ func TestEveryRouteAnswersEveryCaller(t *testing.T) {
 	photo := s.kept(t, "T1").PhotoID
 	secrets := s.callers(t)
 	files := strings.NewReplacer("/static/phone/:file", "/static/phone/queue.js")
-	fill := strings.NewReplacer(":tracking_id", "T1", ":photo_id", photo, ":claim_id", "C1", ":packet_id", "none.zip", ":channel", "stripe", ":attachment_id", "none", ":run_id", "none",
+	fill := strings.NewReplacer(":tracking_id", "T1", ":photo_id", photo, ":claim_id", "C1", ":packet_id", "none.zip", ":upload_id", "none", ":channel", "stripe", ":attachment_id", "none", ":run_id", "none",
 		":file", "icon.svg", ":token_id", "none", ":endpoint_id", "none", ":driver_id", "D1")
 	for _, r := range s.engine.Routes() {
 		key := r.Method + " " + r.Path

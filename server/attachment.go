@@ -38,9 +38,7 @@ func (s *Server) addAttachment(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	a := dispute.Attachment{AttachmentID: s.newID(), TrackingID: d.TrackingID, Name: c.Query("name"), What: strings.TrimSpace(c.Query("what")),
-		AddedBy: principalOf(ctx).Actor(), AddedAt: s.now().UTC().Truncate(time.Microsecond)}
-	a.At = a.AddedAt
+	a := s.newAttachment(ctx, d, c.Query("name"), c.Query("what"))
 	if v := c.Query("at"); v != "" {
 		if a.At, err = time.Parse(time.RFC3339, v); err != nil {
 			return invalid("at is no time as in RFC 3339: 2006-01-02T15:04:05Z")
@@ -55,19 +53,34 @@ func (s *Server) addAttachment(c *gin.Context) error {
 	if err != nil {
 		return formError(err)
 	}
-	if a.MediaType, err = dispute.AttachmentType(b); err != nil {
-		return err
-	}
-	a.SHA256, a.Bytes = audit.PhotoID(b), int64(len(b))
-	// Object first, row last, as with photos.
-	if err := s.audit.Objects.Put(ctx, dispute.AttachmentKey(a.SHA256), b, a.MediaType); err != nil {
-		return err
-	}
-	if err := s.records.AddAttachment(ctx, a); err != nil {
+	if a, err = s.attach(ctx, a, b); err != nil {
 		return err
 	}
 	c.Header("Location", "/api/v1/attachments/"+a.AttachmentID)
 	return answer(c, http.StatusCreated, a)
+}
+
+// newAttachment is what the caller adds to a delivery now.
+func (s *Server) newAttachment(ctx context.Context, d audit.Delivery, name, what string) dispute.Attachment {
+	now := s.now().UTC().Truncate(time.Microsecond)
+	return dispute.Attachment{AttachmentID: s.newID(), TrackingID: d.TrackingID, Name: name, What: strings.TrimSpace(what),
+		AddedBy: principalOf(ctx).Actor(), AddedAt: now, At: now}
+}
+
+// attach keeps an attachment with its bytes: object first, row last, as with photos.
+func (s *Server) attach(ctx context.Context, a dispute.Attachment, b []byte) (dispute.Attachment, error) {
+	if err := a.Validate(); err != nil {
+		return a, err
+	}
+	var err error
+	if a.MediaType, err = dispute.AttachmentType(b); err != nil {
+		return a, err
+	}
+	a.SHA256, a.Bytes = audit.PhotoID(b), int64(len(b))
+	if err := s.audit.Objects.Put(ctx, dispute.AttachmentKey(a.SHA256), b, a.MediaType); err != nil {
+		return a, err
+	}
+	return a, s.records.AddAttachment(ctx, a)
 }
 
 // attachmentFile is GET /api/v1/attachments/{attachment_id}.

@@ -41,6 +41,10 @@ type Photos interface {
 	PhotoUploads(ctx context.Context, photoID string) ([]audit.JudgedUpload, error)
 	// Reports are all reports on a photo, oldest first.
 	Reports(ctx context.Context, photoID string) ([]audit.Report, error)
+	// RecentUploads lists uploads of late, the latest first, from the one before an id.
+	RecentUploads(ctx context.Context, before string, limit int) ([]audit.JudgedUpload, error)
+	// RecentCases is the same with all that judging them again needs.
+	RecentCases(ctx context.Context, before string, limit int) ([]audit.Case, error)
 }
 
 // Claims are the claims and packets on record.
@@ -51,6 +55,11 @@ type Claims interface {
 	Claim(ctx context.Context, claimID string) (dispute.Claim, error)
 	// Claims lists those of a filter, due first, from the one after the cursor.
 	Claims(ctx context.Context, f dispute.ClaimFilter, after string, limit int) (claims []dispute.Claim, next string, err error)
+	// ClaimsAround lists the other claims on a stop's and a driver's last packages.
+	ClaimsAround(ctx context.Context, d audit.Delivery, exceptClaim string) (dispute.Around, error)
+	// ClaimedStops lists the claims that came in within [since, until), the latest first, with
+	// their deliveries.
+	ClaimedStops(ctx context.Context, since, until time.Time, limit int) ([]dispute.ClaimedStop, error)
 	// Packet finds a packet. Errors: [audit.CodeNotFound].
 	Packet(ctx context.Context, packetID string) (dispute.FrozenPacket, error)
 	// Packets are a claim's packets without their JSON.
@@ -85,6 +94,8 @@ type Reaudits interface {
 	ChangeRun(ctx context.Context, runID string, to audit.RunState, at time.Time) (audit.Run, error)
 	// Checklist is the text kept under a version. Errors: [audit.CodeNotFound].
 	Checklist(ctx context.Context, version string) (text string, err error)
+	// Checklists lists them, the latest first, from the one after the cursor.
+	Checklists(ctx context.Context, after string, limit int) (all []audit.KeptChecklist, next string, err error)
 }
 
 // Standings are what drivers' standings are made of, and those on record.
@@ -113,6 +124,7 @@ type Records interface {
 	Claims
 	Outcomes
 	Attachments
+	Rulings
 	Tokens
 	Reaudits
 	Webhooks

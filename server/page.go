@@ -45,10 +45,20 @@ func (s *Server) pageRoutes() []route {
 		{method: "GET", path: "/agent/claims/{claim_id}", roles: claimants, handle: s.claimPage},
 		{method: "POST", path: "/agent/claims/{claim_id}/packets", roles: answerers, handle: s.issueFromPage},
 		{method: "POST", path: "/agent/claims/{claim_id}/outcome", roles: answerers, handle: s.decideFromPage},
+		{method: "POST", path: "/agent/claims/{claim_id}/attachments", roles: claimants, handle: s.attachFromPage},
+		{method: "GET", path: "/agent/packets/{packet_id}", roles: claimants, handle: s.packetPage},
+		{method: "GET", path: "/agent/photos/{photo_id}", roles: claimants, handle: s.photoPage},
+		{method: "GET", path: "/agent/review", roles: claimants, handle: s.reviewPage},
+		{method: "POST", path: "/agent/review/{upload_id}", roles: answerers, handle: s.reviewFromPage},
+		{method: "GET", path: "/agent/fleet", roles: claimants, handle: s.fleetPage},
+		{method: "GET", path: "/agent/fleet/carrier", roles: claimants, handle: s.carrierWeekPage},
+		{method: "GET", path: "/agent/checklist", roles: claimants, handle: s.checklistPage},
+		{method: "POST", path: "/agent/checklist", roles: claimants, handle: s.tryChecklist},
 		{method: "GET", path: "/agent/drivers", roles: claimants, handle: s.driversPage},
 		{method: "GET", path: "/agent/drivers/{driver_id}", roles: claimants, handle: s.driverStandingPage},
 		{method: "GET", path: "/agent/reaudits", roles: claimants, handle: s.reauditsPage},
 		{method: "GET", path: "/agent/reaudits/{run_id}", roles: claimants, handle: s.reauditPage},
+		{method: "POST", path: "/agent/reaudits/{run_id}/state", roles: admins, handle: s.changeReauditFromPage},
 	}
 	for i := range rows {
 		rows[i].page = true

@@ -1,10 +1,13 @@
 package server
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -15,34 +18,81 @@ import (
 )
 
 const (
-	claimsOnPage = 25 // each with its recommendation
-	rowsOnPage   = 50
+	claimsOnPage  = 25   // at least, where there are as many; each with its recommendation
+	claimsLooked  = 2500 // at most, for a page of those of a channel or reason
+	claimsWeighed = 250  // at most, for a page of those of a recommendation
+	rowsOnPage    = 50
 )
 
 // claimsPage is GET /agent.
 func (s *Server) claimsPage(c *gin.Context) error {
-	ctx := c.Request.Context()
-	search, all := strings.TrimSpace(c.Query("q")), c.Query("all") != ""
-	if len(search) > 200 {
-		return invalid("q is longer than 200 bytes")
+	asked := web.Asked{Search: strings.TrimSpace(c.Query("q")), All: c.Query("all") != "", Due: web.Within(c.Query("due")),
+		Answer: dispute.Answer(c.Query("answer")), Channel: c.Query("channel"), Reason: strings.TrimSpace(c.Query("reason"))}
+	if len(asked.Search) > 200 || len(asked.Reason) > 200 {
+		return invalid("q and reason are at most 200 bytes")
 	}
-	claims, next, err := s.records.Claims(ctx, dispute.ClaimFilter{Search: search, Open: !all}, c.Query("after"), claimsOnPage)
-	if err != nil {
+	if !slices.Contains(web.Withins, asked.Due) || asked.Answer != "" && !slices.Contains(web.Agent{}.Answers(), asked.Answer) {
+		return invalid("due or answer is not one of the page's choices")
+	}
+	page := web.Agent{Base: s.base(c), Asked: asked, Channels: slices.Sorted(maps.Keys(s.dispute.Channels.Channels))}
+	if asked.Channel != "" && !slices.Contains(page.Channels, asked.Channel) {
+		page.Channels = append(page.Channels, asked.Channel)
+	}
+	if err := s.fillQueue(c.Request.Context(), &page, c.Query("after")); err != nil {
 		return err
 	}
-	page := web.Agent{Base: s.base(c), Next: next, Search: search, All: all}
-	for _, claim := range claims {
-		claim.DueAt = s.dispute.Channels.Due(claim)
-		file, err := s.dispute.Case(ctx, claim.ClaimID)
+	return s.render(c, http.StatusOK, page)
+}
+
+// fillQueue looks through the claims, due first, until a page is full. Those of a time, a
+// search or a delivery are looked up; channel, reason and recommendation are looked
+// through, up to a bound, from which the next page goes on.
+func (s *Server) fillQueue(ctx context.Context, page *web.Agent, after string) error {
+	now := s.now()
+	f := dispute.ClaimFilter{Search: page.Search, Open: !page.All}
+	switch page.Due {
+	case web.Overdue:
+		f.DueBefore = now
+	case web.OneDay:
+		f.DueFrom, f.DueBefore = now, now.Add(24*time.Hour)
+	case web.OneWeek:
+		f.DueFrom, f.DueBefore = now, now.AddDate(0, 0, 7)
+	}
+	reason := audit.FoldText(page.Reason)
+	looked, weighed := 0, 0
+	for page.Next = after; ; {
+		claims, next, err := s.records.Claims(ctx, f, page.Next, claimsOnPage)
 		if err != nil {
 			return err
 		}
-		page.Claims = append(page.Claims, web.ClaimRow{
-			Claim: claim, Delivery: file.Evidence.Delivery,
-			Answer: file.Recommendation.Recommendation, Summary: file.Recommendation.Summary,
-		})
+		page.Next = next
+		for _, claim := range claims {
+			looked++
+			if page.Channel != "" && claim.Channel != page.Channel || reason != "" && audit.FoldText(claim.Reason) != reason {
+				continue
+			}
+			weighed++
+			file, err := s.dispute.Case(ctx, claim.ClaimID)
+			if err != nil {
+				return err
+			}
+			if page.Answer != "" && file.Recommendation.Recommendation != page.Answer {
+				continue
+			}
+			claim.DueAt = s.dispute.Channels.Due(claim)
+			page.Claims = append(page.Claims, web.ClaimRow{
+				Claim: claim, Delivery: file.Evidence.Delivery,
+				Answer: file.Recommendation.Recommendation, Summary: file.Recommendation.Summary,
+			})
+		}
+		if next == "" || len(page.Claims) >= claimsOnPage {
+			return nil
+		}
+		if looked >= claimsLooked || weighed >= claimsWeighed {
+			page.Looked = looked
+			return nil
+		}
 	}
-	return s.render(c, http.StatusOK, page)
 }
 
 // claimPage is GET /agent/claims/{claim_id}.
@@ -63,8 +113,9 @@ func (s *Server) showClaim(c *gin.Context, message string) error {
 	if page.Outcome, err = s.records.Outcome(ctx, file.Claim.ClaimID); err != nil {
 		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.dispute.Channels.Channels)) {
-		page.Channels = append(page.Channels, s.dispute.Channels.Channels[name])
+	page.Channels = s.channelsByName()
+	if page.Around, err = s.records.ClaimsAround(ctx, file.Evidence.Delivery, file.Claim.ClaimID); err != nil {
+		return err
 	}
 	for _, r := range refs {
 		page.Packets = append(page.Packets, web.PacketRow{PacketID: r.PacketID, IssuedAt: r.IssuedAt})
@@ -104,25 +155,84 @@ func (s *Server) decideFromPage(c *gin.Context) error {
 	return s.seeOther(c, at("agent", "claims", o.ClaimID))
 }
 
-// reauditsPage is GET /agent/reaudits.
-func (s *Server) reauditsPage(c *gin.Context) error {
-	runs, next, err := s.records.Runs(c.Request.Context(), c.Query("after"), rowsOnPage)
-	if err != nil {
-		return err
+// channelsByName are the channels that packets can be made ready for.
+func (s *Server) channelsByName() []dispute.Channel {
+	var out []dispute.Channel
+	for _, name := range slices.Sorted(maps.Keys(s.dispute.Channels.Channels)) {
+		out = append(out, s.dispute.Channels.Channels[name])
 	}
-	return s.render(c, http.StatusOK, web.Reaudits{Base: s.base(c), Runs: runs, Next: next})
+	return out
 }
 
-// reauditPage is GET /agent/reaudits/{run_id}.
-func (s *Server) reauditPage(c *gin.Context) error {
+// attachFromPage is POST /agent/claims/{claim_id}/attachments, as multipart.
+func (s *Server) attachFromPage(c *gin.Context) (err error) {
 	ctx := c.Request.Context()
-	run, err := s.records.Run(ctx, c.Param("run_id"))
+	leave, err := s.enter(ctx)
 	if err != nil {
 		return err
 	}
-	flips, next, err := s.records.Flips(ctx, run.RunID, c.Query("after"), rowsOnPage)
+	defer leave()
+	f, err := s.readForm(c, "file", func(name string) bool { return name == "csrf" || name == "what" })
+	defer func() { f.done(err) }()
 	if err != nil {
 		return err
 	}
-	return s.render(c, http.StatusOK, web.Reaudit{Base: s.base(c), Run: run, Flips: flips, Next: next})
+	if err := s.checkCSRF(c, strings.Join(f.fields["csrf"], "")); err != nil {
+		return err
+	}
+	claim, err := s.records.Claim(ctx, c.Param("claim_id"))
+	if err != nil {
+		return err
+	}
+	var d audit.Delivery
+	if d, err = s.delivery(ctx, claim.TrackingID); err == nil {
+		var b []byte
+		if f.photo != nil {
+			b = f.photo.Bytes()
+		}
+		_, err = s.attach(ctx, s.newAttachment(ctx, d, "", strings.Join(f.fields["what"], "")), b)
+	}
+	switch audit.ErrorCode(err) {
+	case "":
+		return s.seeOther(c, at("agent", "claims", claim.ClaimID)+"#attached")
+	case audit.CodeInvalid, audit.CodeEmpty, audit.CodeNotAPhoto, audit.CodeConflict, audit.CodeDelivery:
+		return s.showClaim(c, audit.ErrorMessage(err))
+	}
+	return err
+}
+
+// packetPage is GET /agent/packets/{packet_id}.
+func (s *Server) packetPage(c *gin.Context) error {
+	ctx := c.Request.Context()
+	frozen, err := s.packet(ctx, c.Param("packet_id"))
+	if err != nil {
+		return err
+	}
+	p, err := dispute.DecodePacket(frozen.JSON)
+	if err != nil {
+		return err
+	}
+	if err := s.custody.log(ctx, custody.PacketExported, custody.Packet, p.PacketID); err != nil {
+		return err
+	}
+	return s.render(c, http.StatusOK, web.AgentPacket{Base: s.base(c), Packet: p, Channels: s.channelsByName()})
+}
+
+// photoPage is GET /agent/photos/{photo_id}.
+func (s *Server) photoPage(c *gin.Context) error {
+	ctx := c.Request.Context()
+	uploads, err := s.photo(ctx, c.Param("photo_id"))
+	if err != nil {
+		return err
+	}
+	page := web.AgentPhoto{Base: s.base(c), PhotoID: c.Param("photo_id"), Uploads: uploads, Zoom: 1}
+	if v := c.Query("zoom"); v != "" {
+		if page.Zoom, err = strconv.Atoi(v); err != nil || !slices.Contains(page.Zooms(), page.Zoom) {
+			return invalid("zoom is one of %v", page.Zooms())
+		}
+	}
+	if page.Reports, err = s.records.Reports(ctx, page.PhotoID); err != nil {
+		return err
+	}
+	return s.render(c, http.StatusOK, page)
 }

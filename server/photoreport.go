@@ -79,19 +79,24 @@ type photoDifferencesInput struct {
 
 // photoDifferences is GET /api/v1/photo-reports/differences.
 func (s *Server) photoDifferences(ctx context.Context, in *photoDifferencesInput) (*body[List[standing.PhotoDifference]], error) {
-	start, err := standing.WeekStart(in.Week)
-	if err != nil {
-		return nil, err
-	}
-	carrier, err := s.records.PhotoWeeks(ctx, in.Week)
-	if err != nil {
-		return nil, err
-	}
-	ours, err := s.countPhotos(ctx, start, start.AddDate(0, 0, 7), "")
+	carrier, ours, err := s.photoWeek(ctx, in.Week)
 	if err != nil {
 		return nil, err
 	}
 	return listOf(pageOf(standing.ComparePhotos(carrier, ours), func(d standing.PhotoDifference) string { return d.DriverID }, in.Paging))
+}
+
+// photoWeek is a carrier's report of a week and our own count of it.
+func (s *Server) photoWeek(ctx context.Context, week string) (carrier []standing.PhotoWeek, ours []standing.PhotoCounts, err error) {
+	start, err := standing.WeekStart(week)
+	if err != nil {
+		return nil, nil, err
+	}
+	if carrier, err = s.records.PhotoWeeks(ctx, week); err != nil {
+		return nil, nil, err
+	}
+	ours, err = s.countPhotos(ctx, start, start.AddDate(0, 0, 7), "")
+	return carrier, ours, err
 }
 
 // countPhotos counts the deliveries of a period as a carrier's weekly report does, by

@@ -121,14 +121,20 @@ type runChangeInput struct {
 
 // changeReaudit is POST /api/v1/reaudits/{run_id}/state.
 func (s *Server) changeReaudit(ctx context.Context, in *runChangeInput) (*body[audit.Run], error) {
-	run, err := s.records.ChangeRun(ctx, in.RunID, in.Body.State, s.now().UTC())
+	run, err := s.changeRun(ctx, in.RunID, in.Body.State)
 	if err != nil {
 		return nil, err
 	}
-	if run.State == audit.RunRunning && s.work != nil {
+	return &body[audit.Run]{run}, nil
+}
+
+// changeRun brings a run into another state, and goes on with one that was paused.
+func (s *Server) changeRun(ctx context.Context, runID string, to audit.RunState) (audit.Run, error) {
+	run, err := s.records.ChangeRun(ctx, runID, to, s.now().UTC())
+	if err == nil && run.State == audit.RunRunning && s.work != nil {
 		s.workOn(ctx, run)
 	}
-	return &body[audit.Run]{run}, nil
+	return run, err
 }
 
 type runListInput struct {

@@ -88,6 +88,10 @@ func (s *Server) apiRoutes() []route {
 		{method: "GET", path: v1 + "/photos/{photo_id}/preview", roles: readers, doc: &previewDoc, handle: s.preview},
 		{method: "GET", path: v1 + "/photos/{photo_id}/reports", roles: readers, doc: &reportsDoc, enlist: typed(s.photoReports)},
 
+		{method: "POST", path: v1 + "/uploads/{upload_id}/review", roles: answerers, doc: &addRulingDoc, enlist: typed(s.addRuling)},
+		{method: "GET", path: v1 + "/reviews", roles: claimants, doc: &rulingsDoc, enlist: typed(s.rulings)},
+		{method: "GET", path: v1 + "/reviews/waiting", roles: claimants, doc: &waitingDoc, enlist: typed(s.waitingUploads)},
+
 		{method: "POST", path: v1 + "/claims", roles: claimants, doc: &importClaimsDoc, handle: importRows(s, s.records.PutClaims)},
 		{method: "GET", path: v1 + "/claims", roles: claimants, doc: &claimsDoc, enlist: typed(s.claims)},
 		{method: "GET", path: v1 + "/claims/{claim_id}", roles: claimants, doc: &claimDoc, enlist: typed(s.claim)},

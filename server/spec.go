@@ -79,6 +79,7 @@ var pathWords = map[string]string{
 	"tracking_id":   "The package's tracking id",
 	"attachment_id": "The attachment's id",
 	"channel":       "A channel's name, as in the list of those that the packet fits",
+	"upload_id":     "The upload's id, as uploading answered",
 	"photo_id":      "SHA-256 of the photo's bytes, 64 hex digits",
 	"packet_id":     "The packet's id, as issuing it answered",
 }
@@ -117,6 +118,7 @@ func apiConfig(version string) huma.Config {
 		{Name: "deliveries", Description: "What was promised and what happened"},
 		{Name: "photos", Description: "Photos, exactly as received, and the reports on them"},
 		{Name: "claims", Description: "Claims and the packets that answer them"},
+		reviewsTag,
 		{Name: "standings", Description: "Drivers' figures, held against the operator's targets, and what they are made of"},
 		{Name: "tokens", Description: "Credentials of drivers and programs"},
 		{Name: "reaudits", Description: "Judging stored photos again"},

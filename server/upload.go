@@ -51,15 +51,15 @@ var uploadFields = map[string]bool{
 	"role": true, "captured_at": true, "latitude": true, "longitude": true, "accuracy_m": true, "also": true,
 }
 
-// readForm reads a multipart form part by part into memory, the photo into a pooled
-// buffer. The whole body is bounded, and so is the time that it may take. further names
-// one more field that the form may have.
+// readForm reads a multipart form part by part into memory, the photo, whose part is
+// named file, into a pooled buffer. The whole body is bounded, and so is the time that it
+// may take. fields tells which fields the form may have beside it.
 // Errors: [audit.CodeTooLarge], [audit.CodeUnknownField], [audit.CodeUnreadable],
 // [CodeMediaType], [CodeTimeout].
-func (s *Server) readForm(c *gin.Context, further string) (form, error) {
+func (s *Server) readForm(c *gin.Context, file string, fields func(name string) bool) (form, error) {
 	r := c.Request
 	if mt, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mt != "multipart/form-data" {
-		return form{}, audit.Errorf(CodeMediaType, "Send the photo as multipart/form-data with a part named photo")
+		return form{}, audit.Errorf(CodeMediaType, "Send the photo as multipart/form-data with a part named %s", file)
 	}
 	if r.ContentLength > audit.MaxPhotoBytes+formOverhead {
 		return form{}, tooLarge()
@@ -89,15 +89,15 @@ func (s *Server) readForm(c *gin.Context, further string) (form, error) {
 		switch {
 		case n >= maxParts:
 			return f, invalid("The form has more than %d parts", maxParts)
-		case name == "photo" && f.photo != nil:
+		case name == file && f.photo != nil:
 			return f, invalid("The form has two photos: send one at a time")
-		case name == "photo":
+		case name == file:
 			f.photo = buffers.Get().(*bytes.Buffer)
 			f.photo.Reset()
 			if err := copyPhoto(f.photo, part); err != nil {
 				return f, err
 			}
-		case uploadFields[name] || further != "" && name == further:
+		case fields(name):
 			v, err := io.ReadAll(io.LimitReader(part, maxFieldBytes+1))
 			if err != nil {
 				return f, formError(err)
@@ -224,7 +224,7 @@ func (s *Server) receive(c *gin.Context, further string, check func(string) erro
 	}
 	s.metrics.inFlight.Inc()
 	defer s.metrics.inFlight.Dec()
-	f, err := s.readForm(c, further)
+	f, err := s.readForm(c, "photo", func(name string) bool { return uploadFields[name] || further != "" && name == further })
 	defer func() { f.done(err) }()
 	if err != nil {
 		return rec, err

@@ -357,7 +357,7 @@ func FuzzReadForm(f *testing.F) {
 		r.Header.Set("Content-Type", contentType)
 		x := &exchange{control: http.NewResponseController(w)}
 		c.Request = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
-		form, err := s.readForm(c, "")
+		form, err := s.readForm(c, "photo", func(name string) bool { return uploadFields[name] })
 		if err == nil {
 			var u audit.Upload
 			if u, err = form.upload("T1"); err == nil && u.Validate() != nil {

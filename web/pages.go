@@ -127,69 +127,6 @@ type DriverVerdict struct {
 func (DriverVerdict) template() string  { return "driver_verdict.html" }
 func (p DriverVerdict) heading() string { return verdictWords(p.Photo.Report.Verdict) }
 
-// ClaimRow is a claim in the queue.
-type ClaimRow struct {
-	Claim    dispute.Claim
-	Delivery audit.Delivery // its address, driver and zone are shown
-	Answer   dispute.Answer // recommended; empty where none was made
-	Summary  string         // of the recommendation
-}
-
-// Agent is the queue of claims, those due first first: GET /agent, with q and all.
-type Agent struct {
-	Base
-	Claims []ClaimRow
-	Next   string // cursor of the next page, sent as after; empty on the last one
-	Search string // what was searched for
-	All    bool   // decided claims too
-}
-
-func (Agent) template() string { return "agent.html" }
-func (Agent) heading() string  { return "Claims" }
-
-// PacketRow is a packet that was issued.
-type PacketRow struct {
-	PacketID string
-	IssuedAt time.Time
-}
-
-// AgentClaim is one claim with all that is known about it: GET /agent/claims/{claim_id}.
-// Its button posts csrf to /agent/claims/{claim_id}/packets.
-type AgentClaim struct {
-	Base
-	dispute.CaseFile
-	Timeline    []dispute.Line // oldest first
-	Undated     []dispute.Line
-	NotOnRecord []string
-	Packets     []PacketRow // newest first
-	Issued      string      // id of the packet that was issued just now
-	Message     string      // why none was
-	Due         *time.Time  // when an answer is due: the claim's own time, else by its channel
-	Outcome     *dispute.Outcome
-	Channels    []dispute.Channel // in order of name
-}
-
-// Map is the case's positions drawn in [MapWidth] by [MapHeight]; nil without any.
-func (p AgentClaim) Map() *dispute.Sketch {
-	m, ok := p.Sketch(MapWidth, MapHeight)
-	if !ok {
-		return nil
-	}
-	return &m
-}
-
-// The size of a drawn map, in its own unit.
-const (
-	MapWidth  = 170
-	MapHeight = 96
-)
-
-func (AgentClaim) template() string  { return "agent_claim.html" }
-func (p AgentClaim) heading() string { return "Claim " + p.Claim.ClaimID }
-
-// Zone is the stop's time zone, in which the page shows times.
-func (p AgentClaim) Zone() *time.Location { return p.Evidence.Delivery.Zone() }
-
 // DriverStanding is a driver's standing with what moved it: GET /driver/standing of the
 // driver's own, GET /agent/drivers/{driver_id} of any.
 type DriverStanding struct {
@@ -229,30 +166,10 @@ type Drivers struct {
 
 func (Drivers) template() string { return "drivers.html" }
 func (Drivers) heading() string  { return "Drivers" }
+func (Drivers) section() string  { return "drivers" }
 
 // Levels are the standings to choose from.
 func (Drivers) Levels() []standing.Standing { return standing.Standings }
-
-// Reaudits lists re-audits, the newest first: GET /agent/reaudits.
-type Reaudits struct {
-	Base
-	Runs []audit.Run
-	Next string // cursor of the next page, sent as after
-}
-
-func (Reaudits) template() string { return "reaudits.html" }
-func (Reaudits) heading() string  { return "Re-audits" }
-
-// Reaudit is one re-audit with the verdicts that it changed: GET /agent/reaudits/{run_id}.
-type Reaudit struct {
-	Base
-	Run   audit.Run
-	Flips []audit.Flip
-	Next  string // cursor of the next page of flips, sent as after
-}
-
-func (Reaudit) template() string  { return "reaudit.html" }
-func (p Reaudit) heading() string { return "Re-audit by " + p.Run.Checklist }
 
 // Problem says what went wrong, in words that a user may see.
 type Problem struct {

@@ -1,14 +1,18 @@
 package web
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 	"porchlight/audit/dispute"
 	"porchlight/audit/geo"
+	"porchlight/audit/pixel"
 	"porchlight/audit/standing"
+	"porchlight/audit/vision"
 )
 
 var now = time.Date(2026, 5, 4, 21, 30, 0, 0, time.UTC) // 2:30 PM in Seattle
@@ -50,9 +54,47 @@ func evidence() dispute.Evidence {
 	d := delivery("TBA310000000101", "1217 NW 62nd St", audit.Hidden, 14)
 	d.DeliveredAt, d.Outcome, d.Note = local(14, 6), audit.Delivered, "Behind the planter, left of the door"
 	return dispute.Evidence{Delivery: d, Photos: []audit.JudgedUpload{
-		{Upload: upload(audit.Context), Report: report(audit.Accept, 95, near, bright, blown, houseNr, people, size)},
-		{Upload: upload(audit.CloseUp), Report: report(audit.Review, 70, near, bright, people)},
+		{Upload: upload(audit.Context), Report: report(audit.Accept, 95, near, bright, blown, houseNr, people, size), Measurement: *seen()},
+		{Upload: upload(audit.CloseUp), Report: report(audit.Review, 70, near, bright, people), Ruling: &audit.Ruling{Kind: audit.RuledReject, Reason: audit.PackageInCar}},
 	}}
+}
+
+// seen is a measurement in which the models found things, one of them past the photo's edge.
+func seen() *audit.Measurement {
+	return &audit.Measurement{Measures: &pixel.Measures{Width: 3000, Height: 4000}, Vision: &vision.Reading{
+		Texts: []vision.Text{{Text: "1217", Score: 0.98, Box: vision.Box{0.5, 0.1, 0.6, 0.2}}},
+		Boxes: []vision.Detection{{Label: vision.Package, Score: 0.91, Box: vision.Box{0.25, 0.5, 0.75, 1.5}}, {Label: vision.Person, Score: 0.5, Box: vision.Box{2, 2, 3, 3}}}}}
+}
+
+// fleet is two days' photos: one accepted, one left to a person and one too dark, used before.
+func fleet() *standing.Fleet {
+	f := standing.NewFleet(now.AddDate(0, 0, -1), now)
+	shot := func(v audit.Verdict, at time.Time, findings ...audit.Finding) {
+		u := upload(audit.Context)
+		u.ReceivedAt = at
+		f.Add(audit.JudgedUpload{Upload: u, Report: report(v, 50, findings...)}, audit.Guide2026())
+	}
+	shot(audit.Accept, now, bright)
+	shot(audit.Review, now, pair)
+	shot(audit.Retake, now.AddDate(0, 0, -1), dark, audit.Finding{Check: "reuse", Result: audit.Fail, Detail: "the same photo was used at another stop"})
+	shot(audit.Accept, now.AddDate(0, 0, -9), bright)
+	f.Done()
+	return f
+}
+
+// tried is a checklist's trial on three photos, of which one is judged otherwise now.
+func tried() *Trial {
+	c := audit.Guide2026()
+	t := NewTrial(c)
+	for i, light := range []float64{30, 120, 200} {
+		m := audit.Measurement{Measures: &pixel.Measures{Width: 3000, Height: 4000, BrightTile: light, EntropyBits: 7, Blur: -2}}
+		r := c.Judge(m, audit.Subject{Upload: upload(audit.Context)})
+		if i == 0 {
+			r.Verdict = audit.Accept
+		}
+		t.Add(c, audit.Case{JudgedUpload: audit.JudgedUpload{Upload: upload(audit.Context), Measurement: m, Report: r}}, 5)
+	}
+	return t
 }
 
 func pointer(v float64) *float64 { return &v }
@@ -90,6 +132,7 @@ func full() map[string]Page {
 	run := audit.Run{RunID: "0198-run", Checklist: "guide-2026b", StartedAt: now.Add(-2 * time.Hour), FinishedAt: &finished, Done: 18250, Flipped: 2, Failed: 1,
 		Filter: audit.Filter{Since: now.AddDate(0, -1, 0), DriverID: "D7"}, Measure: true}
 	running := audit.Run{RunID: "0199-run", Checklist: "guide-2026", StartedAt: now, Done: 500}
+	around := dispute.Around{Stop: []dispute.PastClaim{{ClaimID: "C#4", TrackingID: "T4", At: now, Decision: dispute.Upheld}}, Driver: []dispute.PastClaim{{ClaimID: "C5", TrackingID: "T5", At: now}}}
 	leading := func(f audit.Finding) *audit.Finding { return &f }
 	assessed, days := assessed(), []standing.Day{{Day: "2026-05-04", Standing: standing.Fair, Events: assessed().Events,
 		Changes: []standing.Change{{Figure: standing.DeliveredRate, Before: pointer(0.98), After: pointer(0.97), From: standing.Great, To: standing.Fair},
@@ -125,26 +168,46 @@ func full() map[string]Page {
 			Photo: Photo{upload(audit.Placement), report(audit.Accept, 95, size, bright, near, houseNr, people), nil}, Next: &hidden, Before: true},
 		"verdict_review": DriverVerdict{Base: driver, Stop: Stop{Delivery: hidden, Required: both, Missing: both[1:], Verdict: audit.Review},
 			Photo: Photo{upload(audit.Context), report(audit.Review, 60, size, bright, near, pair), leading(pair)}},
-		"agent": Agent{base, []ClaimRow{
+		"agent": Agent{Base: base, Asked: Asked{Search: "12 Elm", Due: OneWeek, Answer: dispute.DisputeClaim, Channel: "stripe", Reason: "not here"}, Claims: []ClaimRow{
 			{late, evidence().Delivery, dispute.DisputeClaim, recommendation.Summary},
 			{claim, evidence().Delivery, dispute.ReviewClaim, "review: the photo's position is unknown"},
 			{undated, audit.Delivery{}, dispute.AcceptClaim, "accept: the delivery is not on record"},
-		}, "cursor 2/3", "12 Elm", false},
+		}, Next: "cursor 2/3", Looked: 250, Channels: []string{"email", "stripe"}},
 		"agent_claim": AgentClaim{Base: base, CaseFile: dispute.CaseFile{Claim: claim, Evidence: evidence(), Recommendation: recommendation,
 			Driver: &dispute.DriverRecord{DriverID: "D7", Packages: 500, NotReceived: 2, From: now.AddDate(0, -1, 0), To: now}},
 			Timeline: []dispute.Line{{At: *local(14, 0), What: "delivery window opens", Source: "delivery record"}, {At: *local(14, 4), What: "photo taken (context)", Source: "driver's phone, sent with photo 9f86d081884c"},
 				{At: *local(14, 6), What: "recorded as delivered", Source: "delivery record"}},
 			Undated: []dispute.Line{{What: "Behind the planter, left of the door", Source: "driver's note"}}, NotOnRecord: []string{"where the package was scanned", "any contact attempt"},
 			Due: claim.DueAt, Channels: []dispute.Channel{{Name: "stripe", Title: "Stripe"}, {Name: "email", Title: "E-mail of the driver"}},
-			Packets: []PacketRow{{"0198-packet", now}}, Issued: "0198-packet"},
-		"standing":     DriverStanding{base, assessed, days, "C1", standing.Great},
-		"standing_own": DriverStanding{Base: driver, Report: assessed, History: days},
-		"drivers":      Drivers{base, []standing.Snapshot{{DriverID: "D7", Day: "2026-05-04", ComputedAt: now, Assessment: assessed.Assessment}}, standing.Fair, "c"},
-		"reaudits":     Reaudits{base, []audit.Run{running, run}, "c"},
-		"reaudit": Reaudit{base, run, []audit.Flip{
-			{UploadID: "U1", PhotoID: photoID, TrackingID: "TBA310000000101", DriverID: "D7", Before: audit.Accept, After: audit.Retake, Check: "blur", Detail: "blur 1.31 (limit 1)"},
-			{UploadID: "U2", PhotoID: photoID, TrackingID: "TBA310000000102", Before: audit.Retake, After: audit.Review}}, "c"},
-		"problem": Problem{base, 404, audit.CodeNotFound, "There is no claim CLM-9", "0198-request"},
+			Packets: []PacketRow{{"0198-packet", now}}, Issued: "0198-packet", Around: around},
+		"agent_dispatch": AgentClaim{Base: Base{Role: audit.Dispatch, CSRF: "csrf-1", Now: now}, CaseFile: dispute.CaseFile{Claim: claim, Evidence: evidence(), Recommendation: recommendation}},
+		"agent_packet": AgentPacket{base, dispute.Packet{PacketID: "0198-packet", ClaimID: claim.ClaimID, IssuedAt: now, Claim: claim, Delivery: hidden, Recommendation: recommendation,
+			Timeline: []dispute.Line{{At: *local(14, 6), What: "recorded as delivered", Source: "delivery record"}}, NotOnRecord: []string{"a photo"},
+			Photos: []dispute.Photo{{PhotoID: photoID, Original: dispute.Intact, Role: audit.Context, TrackingID: hidden.TrackingID, ReceivedAt: now, Report: report(audit.Accept, 95, near), Measurement: seen()},
+				{PhotoID: strings.Repeat("0", 64), Original: dispute.Missing, Role: audit.CloseUp, ReceivedAt: now, Report: report(audit.Review, 70, bright)}},
+			Integrity: dispute.Integrity{Originals: []dispute.Original{{PhotoID: photoID, Bytes: 3_141_592, State: dispute.Intact}}, Checklists: []string{"guide-2026"}, Rules: "rules-2026", Custody: &custody.Head{Seq: 7, Hash: photoID}}},
+			[]dispute.Channel{{Name: "stripe", Title: "Stripe"}}},
+		"agent_photo": AgentPhoto{base, photoID, []audit.JudgedUpload{{Upload: upload(audit.Context), Report: report(audit.Accept, 95, near, bright, houseNr), Measurement: *seen()}},
+			[]audit.Report{{ReportID: "R0", Verdict: audit.Review, Score: 60, Checklist: "guide-2025", JudgedAt: now}, {ReportID: "R1"}}, 2},
+		"review":          Review{base, &audit.JudgedUpload{Upload: upload(audit.Context), Report: report(audit.Review, 70, pair, near), Measurement: *seen()}, hidden, leading(pair), 3, "c1", "c2", &audit.Ruling{UploadID: "U0", PhotoID: photoID, Kind: audit.RuledAccept}, "Not so"},
+		"review_dispatch": Review{Base: Base{Role: audit.Dispatch, Now: now}, Photo: &audit.JudgedUpload{Upload: upload(audit.Context), Report: report(audit.Review, 70, pair)}, Waiting: 1000},
+		"standing":        DriverStanding{base, assessed, days, "C1", standing.Great},
+		"standing_own":    DriverStanding{Base: driver, Report: assessed, History: days},
+		"drivers":         Drivers{base, []standing.Snapshot{{DriverID: "D7", Day: "2026-05-04", ComputedAt: now, Assessment: assessed.Assessment}}, standing.Fair, "c"},
+		"reaudits":        Reaudits{base, []audit.Run{running, run}, "c"},
+		"reaudit": Reaudit{base, run, []FlipRow{
+			{audit.Flip{UploadID: "U1", PhotoID: photoID, TrackingID: "TBA310000000101", DriverID: "D7", Before: audit.Accept, After: audit.Retake, Check: "blur", Detail: "blur 1.31 (limit 1)"},
+				Changes(report(audit.Accept, 95, bright, near), report(audit.Retake, 40, dark, near, houseNr))},
+			{audit.Flip{UploadID: "U2", PhotoID: photoID, TrackingID: "TBA310000000102", Before: audit.Retake, After: audit.Review}, nil}}, "c", ""},
+		"reaudit_running": Reaudit{Base: base, Run: running},
+		"fleet":           Fleet{base, 7, fleet(), true, dispute.Buildings([]dispute.ClaimedStop{{ClaimID: "C#1", Delivery: hidden}, {ClaimID: "C2", Delivery: evidence().Delivery, Decision: dispute.Upheld}, {ClaimID: "C3", Delivery: next}}), 3},
+		"fleet_carrier": CarrierWeek{base, "2026-W19", "", []standing.PhotoWeek{{DriverID: "D7", Opportunities: 4, Success: 3, Rejects: 1, ReasonCounts: standing.ReasonCounts{BlurryPhoto: 1}}},
+			[]standing.PhotoCounts{{DriverID: "D7", Opportunities: 4, Success: 2, Rejects: 2, ReasonCounts: standing.ReasonCounts{PhotoTooDark: 2}}},
+			[]standing.PhotoDifference{{DriverID: "D7", Carrier: &standing.PhotoWeek{}, Ours: &standing.PhotoCounts{Rejected: []standing.RejectedPhoto{{PhotoID: photoID, Reason: audit.PhotoTooDark}}}, Figures: []standing.FigureGap{{Figure: "rejects", Carrier: 1, Ours: 2}}}, {DriverID: "D8", Figures: []standing.FigureGap{{Figure: "success", Carrier: 1}}}}},
+		"checklist": Checklist{Base: Base{Role: audit.Admin, CSRF: "csrf-1", Now: now}, Text: "version: guide-2027\n", Version: "guide-2027", InUse: "guide-2026", Trial: tried(), Tried: true, Kept: true,
+			Versions: []audit.KeptChecklist{{Version: "guide-2026", SHA256: photoID, KeptAt: now}}},
+		"checklist_faulty": Checklist{Base: base, Text: "no", InUse: "guide-2026", Message: "line 1: the check blur is missing\nline 2: oops", Trial: NewTrial(audit.Guide2026()), Tried: true},
+		"problem":          Problem{base, 404, audit.CodeNotFound, "There is no claim CLM-9", "0198-request"},
 	}
 }
 
@@ -155,6 +218,8 @@ func empty() map[string]Page {
 	return map[string]Page{
 		"signin": SignIn{}, "home": Home{}, "driver": Driver{Base: d}, "driver_stop": DriverStop{Base: d, Stop: stop}, "driver_verdict": DriverVerdict{Base: d, Stop: stop},
 		"driver_rejects": DriverRejects{Base: d}, "driver_disputes": DriverDisputes{Base: d}, "driver_dispute": DriverDispute{Base: d, DisputeRow: DisputeRow{Claim: dispute.Claim{ClaimID: "C1"}}},
+		"review": Review{}, "fleet": Fleet{Days: 7}, "fleet_counted": Fleet{Days: 7, Counted: standing.NewFleet(now, now)}, "fleet_carrier": CarrierWeek{Week: "2026-W19"}, "checklist": Checklist{}, "checklist_untried": Checklist{Trial: NewTrial(audit.Guide2026())},
+		"agent_packet": AgentPacket{Packet: dispute.Packet{ClaimID: "C1"}}, "agent_photo": AgentPhoto{PhotoID: photoID},
 		"agent": Agent{}, "agent_claim": AgentClaim{CaseFile: dispute.CaseFile{Claim: dispute.Claim{ClaimID: "C1"}}}, "reaudits": Reaudits{}, "standing": DriverStanding{Base: Base{Role: audit.Agent}, Report: standing.Targets2026().Judge(standing.Facts{DriverID: "D1"}, now)},
 		"drivers": Drivers{}, "reaudit": Reaudit{}, "problem": Problem{},
 	}
@@ -179,6 +244,10 @@ func hostile(t *testing.T) map[string]Page {
 	photo := Photo{u, r, &f}
 	c := dispute.Claim{ClaimID: evil, TrackingID: evil, Reason: evil, Statement: long, Channel: evil}
 	points := []dispute.Point{{Rule: evil, Text: evil, Source: evil}}
+	ruled := &audit.Ruling{RulingID: evil, UploadID: evil, PhotoID: evil, Kind: evil, Reason: evil, Note: evil, RuledBy: evil, RuledAt: now}
+	flip := audit.Flip{UploadID: evil, PhotoID: evil, TrackingID: evil, DriverID: evil, Before: evil, After: evil, Check: evil, Detail: evil}
+	past := []dispute.PastClaim{{ClaimID: evil, TrackingID: evil, At: now, Decision: evil}}
+	read := &audit.Measurement{Vision: &vision.Reading{Texts: []vision.Text{{Text: long, Box: vision.Box{0, 0, 1, 1}}}, Boxes: []vision.Detection{{Label: evil, Box: vision.Box{-1e300, math.Inf(-1), 2, math.Inf(1)}}, {Box: vision.Box{math.NaN(), 0, 1, 1}}}}}
 	lines := []dispute.Line{{At: now, Local: evil, What: evil, Source: evil}}
 	run := audit.Run{RunID: evil, Checklist: evil, Filter: audit.Filter{DriverID: evil}, StartedAt: now}
 	evilReport := standing.Report{DriverID: evil, Label: evil, Assessment: standing.Assessment{Standing: evil, Unknown: []string{evil}, Figures: []standing.Figure{{Name: evil, Unit: evil, Standing: evil, Counted: evil}}},
@@ -190,15 +259,28 @@ func hostile(t *testing.T) map[string]Page {
 		"driver_disputes": DriverDisputes{base, []DisputeRow{{c, d, &now, nil}, {c, d, nil, &dispute.Outcome{Decision: evil}}}, evil},
 		"driver_dispute":  DriverDispute{base, DisputeRow{c, d, &now, nil}, dispute.Draft{Subject: evil, Text: long, Photos: []dispute.Photo{{PhotoID: evil, Role: evil, Report: r}}}},
 		"driver_verdict":  DriverVerdict{base, stop, photo, true, &d},
-		"agent":           Agent{base, []ClaimRow{{c, d, evil, evil}}, evil, evil, true},
-		"agent_claim": AgentClaim{base, dispute.CaseFile{Claim: c, Evidence: dispute.Evidence{Delivery: d, Photos: []audit.JudgedUpload{{Upload: u, Report: r}}},
+		"agent":           Agent{base, Asked{evil, true, evil, evil, evil, evil}, []ClaimRow{{c, d, evil, evil}}, evil, 1, []string{evil}},
+		"agent_packet": AgentPacket{base, dispute.Packet{PacketID: evil, ClaimID: evil, IssuedAt: now, Claim: c, Delivery: d, Recommendation: dispute.Recommendation{Recommendation: evil, Summary: evil, Reasons: points, Weaknesses: points},
+			Timeline: lines, Undated: lines, NotOnRecord: []string{evil}, Photos: []dispute.Photo{{PhotoID: evil, Original: dispute.Intact, Role: evil, TrackingID: evil, Report: r, Measurement: read}, {PhotoID: evil, Original: evil, Report: r}},
+			Driver: &dispute.DriverRecord{DriverID: evil}, Integrity: dispute.Integrity{Originals: []dispute.Original{{PhotoID: evil, State: evil}}, Checklists: []string{evil}, Rules: evil, Custody: &custody.Head{Seq: 1, Hash: evil}}},
+			[]dispute.Channel{{Name: evil, Title: evil}}},
+		"review":      Review{base, &audit.JudgedUpload{Upload: u, Report: r, Measurement: *read, Ruling: ruled}, d, &f, 1, evil, evil, ruled, evil},
+		"agent_photo": AgentPhoto{base, evil, []audit.JudgedUpload{{Upload: u, Report: r, Measurement: *read}}, []audit.Report{r, {ReportID: evil, Checklist: evil, TrackingID: evil}}, 4},
+		"agent_claim": AgentClaim{base, dispute.CaseFile{Claim: c, Evidence: dispute.Evidence{Delivery: d, Photos: []audit.JudgedUpload{{Upload: u, Report: r, Measurement: *read, Ruling: ruled}},
+			Attached: []dispute.Attachment{{AttachmentID: evil, What: long, Name: evil, At: now}}, History: dispute.History{NearScans: []dispute.NearScan{{TrackingID: evil}}}},
 			Recommendation: dispute.Recommendation{Recommendation: evil, Summary: evil, Reasons: points, Weaknesses: points}, Driver: &dispute.DriverRecord{DriverID: evil}}, lines, lines, []string{evil},
 			[]PacketRow{{evil, now}}, evil, evil, nil,
-			&dispute.Outcome{Decision: evil, Note: evil, DecidedAt: now}, []dispute.Channel{{Name: evil, Title: evil}}},
+			&dispute.Outcome{Decision: evil, Note: evil, DecidedAt: now}, []dispute.Channel{{Name: evil, Title: evil}},
+			dispute.Around{Stop: past, Driver: past}},
 		"standing": DriverStanding{base, evilReport, []standing.Day{{Day: evil, Standing: evil, Changes: []standing.Change{{Figure: evil, From: evil, To: evil}}, Events: evilReport.Events}}, evil, evil},
 		"drivers":  Drivers{base, []standing.Snapshot{{DriverID: evil, Day: evil, Assessment: evilReport.Assessment}}, evil, evil},
 		"reaudits": Reaudits{base, []audit.Run{run}, evil},
-		"reaudit":  Reaudit{base, run, []audit.Flip{{UploadID: evil, PhotoID: evil, TrackingID: evil, DriverID: evil, Before: evil, After: evil, Check: evil, Detail: evil}}, evil},
-		"problem":  Problem{base, 500, evil, evil, evil},
+		"reaudit":  Reaudit{base, run, []FlipRow{{flip, []FindingChange{{f, f}}}}, evil, evil},
+		"fleet": Fleet{base, 7, &standing.Fleet{Days: []standing.FleetDay{{Day: evil, VerdictCounts: standing.VerdictCounts{Retake: 1}}}, Drivers: []standing.FleetDriver{{DriverID: evil, VerdictCounts: standing.VerdictCounts{Retake: 1}}},
+			Reused: []standing.ReusedPhoto{{Upload: u, Finding: f}}}, true, []dispute.Building{{Stop: d.Stop, Claims: []dispute.ClaimedStop{{ClaimID: evil, Delivery: d}}}}, 1},
+		"fleet_carrier": CarrierWeek{base, evil, "", []standing.PhotoWeek{{DriverID: evil, ReasonCounts: standing.ReasonCounts{Other: 2}}}, nil, []standing.PhotoDifference{{DriverID: evil, Ours: &standing.PhotoCounts{Rejected: []standing.RejectedPhoto{{PhotoID: evil, Reason: evil}}}, Figures: []standing.FigureGap{{Figure: evil}}}}},
+		"fleet_no_week": CarrierWeek{Base: base, Week: evil, Message: evil},
+		"checklist":     Checklist{base, evil, evil, evil, []audit.KeptChecklist{{Version: evil, SHA256: evil}}, &Trial{Photos: 1, Flipped: 2, Flips: []audit.Flip{flip}, Moves: []Move{{evil, evil, 1}}, limits: []audit.Limit{{Check: evil, Key: evil}}, values: map[string][]float64{evil: {1}}, units: map[string]string{evil: evil}}, true, true, evil},
+		"problem":       Problem{base, 500, evil, evil, evil},
 	}
 }

@@ -48,7 +48,7 @@ type Base struct {
 }
 
 // pages are all pages, for parsing their templates at start.
-var pages = []Page{SignIn{}, Home{}, Driver{}, DriverStop{}, DriverVerdict{}, DriverRejects{}, DriverDisputes{}, DriverDispute{}, Agent{}, AgentClaim{}, DriverStanding{}, Drivers{}, Reaudits{}, Reaudit{}, Problem{}}
+var pages = []Page{SignIn{}, Home{}, Driver{}, DriverStop{}, DriverVerdict{}, DriverRejects{}, DriverDisputes{}, DriverDispute{}, Agent{}, AgentClaim{}, DriverStanding{}, Drivers{}, Reaudits{}, Reaudit{}, AgentPacket{}, AgentPhoto{}, Review{}, Fleet{}, CarrierWeek{}, Checklist{}, Problem{}}
 
 // Pages renders pages. It is safe for concurrent use.
 type Pages struct {
@@ -61,7 +61,7 @@ func New() (*Pages, error) {
 }
 
 func parse(fsys fs.FS) (*Pages, error) {
-	layout, err := template.New("layout.html").Funcs(words).ParseFS(fsys, "templates/layout.html", "templates/parts.html", "templates/phone.html")
+	layout, err := template.New("layout.html").Funcs(words).ParseFS(fsys, "templates/layout.html", "templates/parts.html", "templates/phone.html", "templates/console.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse the layout: %w", err)
 	}
@@ -114,6 +114,14 @@ func upright(r rune) rune {
 type view struct {
 	Page    Page
 	Heading string
+}
+
+// Section names the entry of the navigation that the page belongs to; empty for none.
+func (v view) Section() string {
+	if p, ok := v.Page.(interface{ section() string }); ok {
+		return p.section()
+	}
+	return ""
 }
 
 // Static is the style sheet and the icon, to be served under [StaticPath].

@@ -152,11 +152,11 @@ func TestPagesEscape(t *testing.T) {
 			if strings.ContainsAny(raw, "\u202e\u2066") {
 				t.Error("a direction override came through")
 			}
-			if doc.Find("img[src='x'], textarea").Length() > 0 {
+			if doc.Find("img[src='x'], textarea:not(#text)").Length() > 0 {
 				t.Error("markup came through")
 			}
 			// The title ends where the template says, and the text is there to be read.
-			if got := doc.Find("title").Text(); !strings.HasPrefix(got, `"><script>alert(1)`) || !strings.HasSuffix(got, "</textarea> - Porchlight") {
+			if got := doc.Find("head > title").Text(); !strings.HasPrefix(got, `"><script>alert(1)`) || !strings.HasSuffix(got, "</textarea> - Porchlight") {
 				t.Errorf("title %q", got)
 			}
 			doc.Find("a[href], form[action]").Each(func(_ int, s *goquery.Selection) {
@@ -225,7 +225,20 @@ func TestPagesShow(t *testing.T) {
 		{fullPages["agent"], "tbody tr:nth-child(1) > *", []string{"CLM-2026-00009TBA310000000101", "Overdue by 2 daysMay 2, 2026, 12:30 PM PDT", "DisputeDispute: photo at 12 m, number matches",
 			"1217 NW 62nd St, Seattle 98107", "D7", "May 4, 2026, 6:40 PM PDT"}},
 		{fullPages["agent"], "tbody tr:nth-child(2) td[data-label=Due]", []string{"Due in 5 hoursMay 4, 2026, 7:30 PM PDT"}},
-		{fullPages["agent"], "a[rel=next][href='/agent?after=cursor%202%2f3&q=12%20Elm']", []string{"More claims"}},
+		{fullPages["agent"], "a[rel=next][href='/agent?after=cursor+2%2F3&answer=dispute&channel=stripe&due=week&q=12+Elm&reason=not+here']", []string{"More claims"}},
+		{fullPages["agent"], "option[selected]", []string{"Due within 7 days", "Dispute", "Stripe"}},
+		{fullPages["agent"], "table + p.quiet", []string{"Looked through 250 claims for these; there are more to look through."}},
+		{fullPages["agent_claim"], "article:first-of-type .boxes rect", []string{"", ""}},
+		{fullPages["agent_claim"], "article:first-of-type .marks li", []string{"1 Package, 91% sure", "2 Reads “1217”, 98% sure"}},
+		{fullPages["agent_claim"], "article .boxes .package rect[x='250.0'][y='666.5'][width='500.0'][height='666.5']", []string{""}},
+		{fullPages["agent_claim"], "[aria-labelledby=history] li", []string{"C#4 May 4, 2026 Upheld T4", "C5 May 4, 2026 Open T5"}},
+		{fullPages["agent_claim"], "[aria-labelledby=history] a[href='/agent/claims/C%234']", []string{"C#4"}},
+		{fullPages["agent_claim"], "form[action='/agent/claims/CLM-2026-00017/attachments'][enctype='multipart/form-data'] button", []string{"Add"}},
+		{fullPages["agent_dispatch"], "form button", []string{"Sign out", "Add"}},
+		{fullPages["agent_packet"], "article img, article > .empty", []string{"", "The original was missing when the packet was issued."}},
+		{fullPages["agent_packet"], "[aria-labelledby=integrity] dd", []string{photoID + " intact, 3.14 MB", "guide-2026", "rules-2026", "7:" + photoID}},
+		{fullPages["agent_photo"], ".pan .zoom2 img[src='/api/v1/photos/" + photoID + "/preview?side=2048']", []string{""}},
+		{fullPages["agent_photo"], "[aria-labelledby=earlier] .badge", []string{"Review"}},
 		{emptyPages["agent"], ".empty", []string{"No open claims."}},
 
 		{fullPages["agent_claim"], ".verdict .summary", []string{"Dispute: photo at 12 m, number matches"}},
@@ -240,6 +253,15 @@ func TestPagesShow(t *testing.T) {
 		{fullPages["agent_claim"], ".packets a[download]", []string{"Packet 0198-packet as zip", "Packet 0198-packet as pdf", "Packet 0198-packet as json", "Stripe", "E-mail of the driver"}},
 		{fullPages["agent_claim"], "[role=status] a[href='/api/v1/packets/0198-packet.zip']", []string{"download it"}},
 		{emptyPages["agent_claim"], ".empty", []string{"Nothing on record.", "None found.", "No photos on record.", "Nothing on record.", "None yet."}},
+		{fullPages["review"], "form.decide button", []string{"Accept a", "Blurry photo 1", "Human in the picture 2", "No package detected 3", "Package in car 4", "Package in hand 5",
+			"Package not clearly visible 6", "Package too close 7", "Photo too dark 8", "Other 9"}},
+		{fullPages["review"], "form.decide[action='/agent/review/U1'] input[name=after][value=c1] ~ fieldset button[data-key='5'][name=decision][value='reject:package_in_hand']", []string{"Package in hand 5"}},
+		{fullPages["review"], "[role=status] form button, .inspect .summary", []string{"Undo", "All photos: Missing: the hidden package close up. Add a photo showing the hidden package close up"}},
+		{fullPages["review_dispatch"], "main button", []string{}},
+		{emptyPages["review"], ".empty", []string{"No photo waits for a person."}},
+		{fullPages["agent_claim"], ".troubles li", []string{"Warning Exposure: Turn away from the light"}},
+		{fullPages["agent_claim"], "article:nth-of-type(2) .badge.bad", []string{"Rejected by a person: package in car"}},
+		{emptyPages["agent_packet"], ".empty", []string{"Nothing on record.", "None found.", "Nothing on record.", "No photos on record."}},
 
 		{fullPages["standing"], ".verdict.look .summary", []string{"Fair, by the operator targets"}},
 		{fullPages["standing"], ".figures tbody tr:nth-child(2) > *", []string{"Delivered", "Fair", "97%", "at least 97%", "485 of 500 packages delivered"}},
@@ -259,8 +281,29 @@ func TestPagesShow(t *testing.T) {
 		{emptyPages["drivers"], ".empty code", []string{"porchlight standings"}},
 		{fullPages["reaudits"], "tbody tr:nth-child(2) > *", []string{"May 4, 2026, 7:30 PM UTC", "guide-2026b", "Finished", "18250", "2", "1"}},
 		{emptyPages["reaudits"], ".empty code", []string{"porchlight audit --reaudit"}},
-		{fullPages["reaudit"], "tbody .badge", []string{"Accept", "Retake", "Retake", "Review"}},
-		{emptyPages["reaudit"], ".empty", []string{"No verdict changed."}},
+		{fullPages["reaudit"], ".beforeafter .badge", []string{"Accept", "Retake", "Retake", "Review"}},
+		{fullPages["reaudit"], ".flips tbody tr > *", []string{"Brightness", "Pass 132 luma 0-255, limit 80 luma 0-255", "Fail 31.3 luma 0-255, limit 60 luma 0-255",
+			"House number", "Unknown", "Pass 1217, limit 1217"}},
+		{fullPages["reaudit"], "[data-refresh]", []string{}},
+		{fullPages["reaudit_running"], "#progress[data-refresh='2'] [role=status]", []string{"Not finished: 500 photos judged so far. Look again"}},
+		{fullPages["fleet"], "#verdicts tbody tr > *", []string{"May 3", "0 photos", "0 photos", "1 photo", "May 4", "1 photo", "1 photo", "0 photos"}},
+		{fullPages["fleet"], "#verdicts > svg g > title", []string{"May 3, retake: 1 photo", "May 4, accept: 1 photo", "May 4, review: 1 photo"}},
+		{fullPages["fleet"], "#verdicts desc", []string{"Of 3 photos 33.3% accepted, 33.3% to be looked at, 33.3% to be taken again; a person's word goes over the checklist's; the table below says the same"}},
+		{fullPages["fleet"], "[aria-labelledby=reasons-by-day] tbody tr:nth-child(8) > *", []string{"Photo too dark", "1", "0", "1"}},
+		{fullPages["fleet"], "[aria-labelledby=watched] tbody tr > *", []string{"D7", "1", "1", "3", "33.3%"}},
+		{fullPages["fleet"], "[aria-labelledby=buildings] tbody tr > *", []string{"1217 NW 62nd St, Seattle 98107", "2", "1", "2", "1", "C#1, C2"}},
+		{fullPages["fleet"], "[aria-labelledby=reused] li > p:nth-of-type(1)", []string{"Fail The same photo was used at another stop"}},
+		{emptyPages["fleet_counted"], "main .empty", []string{"Nothing to draw yet.", "Nothing to draw yet.", "Every photo of these days was accepted, or there was none.",
+			"No address has more than one of the 0 claims that came in on these days.", "No photo of these days was used before."}},
+		{fullPages["fleet_carrier"], "#carrier tbody tr:nth-child(1) td, #carrier tbody tr:nth-child(8) td", []string{"1 delivery", "0 deliveries", "0 deliveries", "2 deliveries"}},
+		{fullPages["fleet_carrier"], "[aria-labelledby=differ] tbody tr > *", []string{"D7", "Rejects: the carrier 1, ours 2", "9f86d081884c photo too dark", "D8", "Not in the carrier's report. No delivery on record. Success: the carrier 1, ours 0", ""}},
+		{fullPages["checklist"], ".moves li", []string{"Accept to Retake 1 photo"}},
+		{fullPages["checklist"], "#h-brightness text.limit", []string{"fail", "warn"}},
+		{fullPages["checklist"], "#h-brightness figcaption", []string{"Brightness (luma 0-255)3 photos, from 23.2 to 207 luma 0-255; fail 60; warn 80."}},
+		{fullPages["checklist"], "button[name=do]", []string{"What would flip?", "Keep this version"}},
+		{fullPages["checklist_faulty"], "[role=alert] li", []string{"Line 1: the check blur is missing", "Line 2: oops"}},
+		{fullPages["checklist_faulty"], "button[name=do]", []string{"What would flip?"}},
+		{emptyPages["reaudit"], ".empty", []string{"No verdict changed so far."}},
 		{fullPages["problem"], "h1, .lead, dd", []string{"Not found", "There is no claim CLM-9", "not_found", "0198-request"}},
 		{emptyPages["problem"], "h1, .lead", []string{"Something went wrong", "Internal error"}},
 	}
@@ -275,8 +318,8 @@ func TestPagesShow(t *testing.T) {
 
 func TestNavigationByRole(t *testing.T) {
 	p := mustNew(t)
-	claims := []string{"Claims", "Drivers", "Re-audits"}
-	for role, want := range map[audit.Role][]string{"": {}, audit.Driver: {"Stops", "Rejects", "Disputes", "Standing"}, audit.Agent: claims, audit.Admin: claims, audit.Dispatch: {}} {
+	claims := []string{"Claims", "Review", "Fleet", "Drivers", "Re-audits", "Checklist"}
+	for role, want := range map[audit.Role][]string{"": {}, audit.Driver: {"Stops", "Rejects", "Disputes", "Standing"}, audit.Agent: claims, audit.Admin: claims, audit.Dispatch: claims} {
 		got := []string{}
 		doc := render(t, p, Home{Base{Role: role}})
 		doc.Find("nav a").Each(func(_ int, s *goquery.Selection) { got = append(got, text(s)) })
@@ -334,7 +377,7 @@ func without(t *testing.T, name, instead string) fs.FS {
 }
 
 func TestStartFailsWithoutATemplate(t *testing.T) {
-	names := []string{"templates/layout.html", "templates/parts.html", "templates/phone.html"}
+	names := []string{"templates/layout.html", "templates/parts.html", "templates/phone.html", "templates/console.html"}
 	for _, page := range pages {
 		names = append(names, "templates/pages/"+page.template())
 	}

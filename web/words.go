@@ -37,6 +37,7 @@ var words = template.FuncMap{
 	"decisions": func() []dispute.Decision { return dispute.Decisions },
 	"standing":  standingWords, "standingTone": standingTone, "figure": figureWords, "figureValue": figureValue, "figureLimit": figureLimit, "changed": changeWords,
 	"asset": AssetPath, "happened": happenedWords, "verdicts": func() []audit.Verdict { return []audit.Verdict{audit.Accept, audit.Review, audit.Retake, ""} },
+	"overlay": overlayOf, "troubles": troubles, "share": share, "shortDay": shortDay, "ruling": rulingWords, "rulingTone": rulingTone, "next": func(i int) int { return i + 1 }, "bytes": byteWords, "boxed": func(m audit.Measurement) *audit.Measurement { return &m },
 	"seq":  func(v ...any) []any { return v },
 	"pair": func(a, b any) map[string]any { return map[string]any{"A": a, "B": b} },
 }
@@ -364,4 +365,20 @@ func metres(m float64) string {
 		return strings.TrimSuffix(fmt.Sprintf("%.1f", m/1000), ".0") + "\u00a0km"
 	}
 	return fmt.Sprintf("%.0f\u00a0m", m)
+}
+
+// byteWords is a file's size.
+func byteWords(n int64) string {
+	switch {
+	case n >= 1_000_000:
+		return number(float64(n)/1e6) + "\u00a0MB"
+	case n >= 1000:
+		return number(float64(n)/1e3) + "\u00a0KB"
+	}
+	return strconv.FormatInt(n, 10) + "\u00a0bytes"
+}
+
+// troubles are the findings of what is wrong, the worst first.
+func troubles(findings []audit.Finding) []audit.Finding {
+	return slices.DeleteFunc(severe(findings), func(f audit.Finding) bool { return f.Result != audit.Fail && f.Result != audit.Warn })
 }

@@ -25,6 +25,7 @@ const (
 	PhotoUploaded      Action = "photo.uploaded"
 	PhotoViewed        Action = "photo.viewed"   // a preview
 	PhotoExported      Action = "photo.exported" // the original bytes
+	PhotoReviewed      Action = "photo.reviewed" // a person ruled on it
 	DeliveryChanged    Action = "delivery.changed"
 	EventAdded         Action = "event.added"
 	TrackAdded         Action = "track.added"

@@ -21,6 +21,7 @@ type Claim struct {
 // ClaimFilter chooses claims; its zero value means all.
 type ClaimFilter struct {
 	TrackingID string
+	DueFrom    time.Time // due then or later
 	DueBefore  time.Time // leaves out those without a time
 	Open       bool      // leaves out those that are decided
 	DriverID   string    // on that driver's deliveries

@@ -14,7 +14,7 @@ type PhotoCounts struct {
 	Opportunities int    `json:"opportunities"`
 	Success       int    `json:"success"` // a photo that need not be taken again
 	Bypass        int    `json:"bypass"`  // no photo at all
-	Rejects       int    `json:"rejects"` // only photos that should have been taken again
+	Rejects       int    `json:"rejects"` // only photos that should have been taken again, by a person's word or else by the checklist
 	ReasonCounts
 	Rejected []RejectedPhoto `json:"rejected,omitempty"` // the latest photo of each delivery that counts as rejected
 }
@@ -38,16 +38,13 @@ func (c *PhotoCounts) Add(d audit.Delivery, photos []audit.JudgedUpload, checkli
 		c.Bypass++
 		return
 	}
-	if slices.ContainsFunc(photos, func(p audit.JudgedUpload) bool { return p.Report.Verdict != audit.Retake }) {
+	if slices.ContainsFunc(photos, func(p audit.JudgedUpload) bool { return p.Settled() != audit.Retake }) {
 		c.Success++
 		return
 	}
 	c.Rejects++
 	last := photos[len(photos)-1]
-	reason := audit.Other
-	if f, ok := checklist.Leading(last.Report); ok && slices.Contains(PhotoReasons, audit.Reason(f.Reason)) {
-		reason = audit.Reason(f.Reason)
-	}
+	reason := whyNot(last, checklist)
 	*c.Of(reason)++
 	c.Rejected = append(c.Rejected, RejectedPhoto{TrackingID: d.TrackingID, PhotoID: last.Upload.PhotoID, Reason: reason, Checklist: last.Report.Checklist})
 }

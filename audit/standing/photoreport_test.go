@@ -26,6 +26,20 @@ func TestCountPhotos(t *testing.T) {
 	c.Add(delivered("T4"), nil, g)
 	c.Add(handed, nil, g)
 	c.Add(returned, nil, g)
+	if n := c; n.Success != 2 || n.Rejects != 1 {
+		t.Errorf("counted %+v before a person looked", n)
+	}
+	ruled := func(id string, v audit.Verdict, kind audit.RulingKind, r audit.Reason) audit.JudgedUpload {
+		p := shot(id, v, dark)
+		p.Ruling = &audit.Ruling{Kind: kind, Reason: r}
+		return p
+	}
+	byPerson := PhotoCounts{DriverID: "D1"}
+	byPerson.Add(delivered("T1"), []audit.JudgedUpload{ruled("a", audit.Review, audit.RuledReject, audit.PackageInCar)}, g)
+	byPerson.Add(delivered("T2"), []audit.JudgedUpload{ruled("b", audit.Retake, audit.RuledAccept, "")}, g)
+	if byPerson.Rejects != 1 || byPerson.PackageInCar != 1 || byPerson.Success != 1 || byPerson.PhotoTooDark != 0 {
+		t.Errorf("a person's words are counted as %+v", byPerson)
+	}
 	want := PhotoCounts{DriverID: "D1", Opportunities: 4, Success: 2, Bypass: 1, Rejects: 1, ReasonCounts: ReasonCounts{PhotoTooDark: 1},
 		Rejected: []RejectedPhoto{{TrackingID: "T3", PhotoID: "d", Reason: audit.PhotoTooDark, Checklist: "guide-2026"}}}
 	if !reflect.DeepEqual(c, want) {

@@ -116,6 +116,9 @@ func claimsQuery(f dispute.ClaimFilter, due int64, id string, last int64) (query
 		return "$" + strconv.Itoa(len(args))
 	}
 	query = `SELECT due_at, claim_id, json FROM claims WHERE (due_at, claim_id) > ($1, $2) AND due_at <= $3`
+	if !f.DueFrom.IsZero() {
+		query += ` AND due_at >= ` + mark(micros(f.DueFrom))
+	}
 	if f.Open {
 		query += ` AND decision = ''`
 	}

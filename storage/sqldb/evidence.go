@@ -109,6 +109,9 @@ func (s session) photosOf(ctx context.Context, trackingIDs []string) (map[string
 		shows[l.uploadID] = append(shows[l.uploadID], l.trackingID)
 	}
 	judged, err := s.judgedUploads(ctx, ids)
+	if err == nil {
+		err = s.rule(ctx, judged)
+	}
 	if err != nil {
 		return nil, err
 	}

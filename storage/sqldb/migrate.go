@@ -31,7 +31,7 @@ func (db *DB) migrate(ctx context.Context) error {
 		}}, nil)),
 		// Its triggers are not the same on both databases: they are made in one step with
 		// its table, so that there is no custody log without them.
-		goose.WithExcludeNames([]string{custodyMigration, geocodingMigration, standingMigration}),
+		goose.WithExcludeNames([]string{custodyMigration, geocodingMigration, standingMigration, reviewMigration}),
 		goose.WithGoMigrations(goose.NewGoMigration(3, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 			if err := runStatements(ctx, tx, folder, custodyMigration); err != nil {
 				return err
@@ -45,6 +45,12 @@ func (db *DB) migrate(ctx context.Context) error {
 		// Likewise what each delivery counts for.
 		goose.WithGoMigrations(goose.NewGoMigration(8, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 			return db.addStandings(ctx, tx, folder)
+		}}, nil)),
+		goose.WithGoMigrations(goose.NewGoMigration(12, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+			if err := runStatements(ctx, tx, folder, reviewMigration); err != nil {
+				return err
+			}
+			return db.makeAppendOnly(ctx, tx, "rulings")
 		}}, nil)),
 	}
 	if db.dialect.goose() == goose.DialectPostgres {

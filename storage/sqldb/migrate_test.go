@@ -10,7 +10,7 @@ import (
 )
 
 // TestMigrationsOfWhatIsOnRecord holds that deliveries from before geocoding are queued,
-// and those from before standings counted, when their database is brought up to date.
+// those from before standings counted, and photos from before reviews queued, when their database is brought up to date.
 func TestMigrationsOfWhatIsOnRecord(t *testing.T) {
 	both(t, func(t *testing.T, db *DB) {
 		at := time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC)
@@ -21,7 +21,26 @@ func TestMigrationsOfWhatIsOnRecord(t *testing.T) {
 		}, at); err != nil {
 			t.Fatal(err)
 		}
+		waits, done := sampleUpload(1)
+		waits.TrackingID = "T1"
+		if _, _, _, err := db.AddUpload(t.Context(), waits, done, func(audit.Known) ([]audit.Report, error) {
+			r := sampleReport(waits, "R1")
+			r.Verdict = audit.Review
+			return []audit.Report{r}, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		kept, m := sampleUpload(2)
+		kept.TrackingID = "T2"
+		if _, _, _, err := db.AddUpload(t.Context(), kept, m, func(audit.Known) ([]audit.Report, error) {
+			r := sampleReport(kept, "R2")
+			r.Findings[0].Detail = `says "verdict":"review"`
+			return []audit.Report{r}, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
 		for _, statement := range []string{
+			`DROP TABLE rulings`, `DROP INDEX claims_by_import`, `DROP INDEX checklists_by_time`, `DROP TABLE ruling_states`,
 			`DROP TABLE run_chunks`, `DROP TABLE run_reports`, `DROP TABLE run_failures`, `DROP INDEX runs_published`, `DROP INDEX runs_by_state`,
 			`ALTER TABLE runs DROP COLUMN state`, `ALTER TABLE runs DROP COLUMN published_at`,
 			`ALTER TABLE packets DROP COLUMN stamp`, `DROP TABLE outcomes`, `DROP INDEX claims_by_decision`, `DROP INDEX claims_by_decided`, `ALTER TABLE claims DROP COLUMN decision`,
@@ -39,6 +58,9 @@ func TestMigrationsOfWhatIsOnRecord(t *testing.T) {
 		}
 		if err := db.migrate(t.Context()); err != nil {
 			t.Fatal(err)
+		}
+		if all, _, err := db.PhotosWaiting(t.Context(), "", 10); err != nil || len(all) != 1 || all[0].Upload.UploadID != waits.UploadID {
+			t.Errorf("%d photos wait for a person, %v; want the one that was left to a person", len(all), err)
 		}
 		if n, err := db.AddressesWaiting(t.Context()); n != 1 || err != nil {
 			t.Errorf("%d addresses wait, %v; want 1", n, err)

@@ -47,7 +47,7 @@ const queryReports = `SELECT r.json FROM uploads u JOIN reports r ON r.upload_id
 	WHERE u.photo_id = $1 ORDER BY r.judged_at, r.report_id`
 
 func (s session) saveReports(ctx context.Context, reports []audit.Report) error {
-	rows := make([][]any, 0, len(reports))
+	rows, verdicts := make([][]any, 0, len(reports)), map[string]audit.Verdict{}
 	for _, r := range reports {
 		r.Measurement = nil // it is kept once, beside the reports
 		text, err := encode(r)
@@ -55,6 +55,10 @@ func (s session) saveReports(ctx context.Context, reports []audit.Report) error 
 			return err
 		}
 		rows = append(rows, []any{r.ReportID, r.UploadID, micros(r.JudgedAt), text})
+		verdicts[r.UploadID] = r.Verdict
 	}
-	return s.insert(ctx, `INSERT INTO reports (report_id, upload_id, judged_at, json) VALUES`, "", rows)
+	if err := s.insert(ctx, `INSERT INTO reports (report_id, upload_id, judged_at, json) VALUES`, "", rows); err != nil {
+		return err
+	}
+	return s.queueForReview(ctx, verdicts)
 }

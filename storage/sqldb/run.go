@@ -229,6 +229,11 @@ func (db *DB) FinishChunk(ctx context.Context, t audit.Task, c audit.Chunk, at t
 		if err := s.saveRun(ctx, r); err != nil {
 			return err
 		}
+		if r.PublishedAt != nil {
+			if err := s.requeue(ctx, r.RunID); err != nil {
+				return err
+			}
+		}
 		detail := custody.Details(map[string]string{"reports": strconv.Itoa(len(c.Reports)), "flips": strconv.Itoa(len(c.Flips))})
 		entries := []custody.Entry{{Action: custody.ReauditAdvanced, Subject: custody.Subject{Kind: custody.Reaudit, ID: r.RunID}, Detail: detail}}
 		if r.FinishedAt != nil {
@@ -270,9 +275,32 @@ func (db *DB) ChangeRun(ctx context.Context, runID string, to audit.RunState, at
 		if err := s.saveRun(ctx, r); err != nil {
 			return err
 		}
+		if to == audit.RunPublished {
+			if err := s.requeue(ctx, r.RunID); err != nil {
+				return err
+			}
+		}
 		return s.log(ctx, custody.Entry{Action: changes[to], Subject: custody.Subject{Kind: custody.Reaudit, ID: r.RunID}})
 	})
 	return r, err
+}
+
+// requeue brings the queue of photos that wait for a person up to date with what a run,
+// which counts from now on, changed.
+func (s session) requeue(ctx context.Context, runID string) error {
+	for after := ""; ; {
+		flips, err := collect(ctx, s, scanJSON[audit.Flip], queryFlips, runID, after, chunkRows)
+		if err != nil || len(flips) == 0 {
+			return err
+		}
+		verdicts := map[string]audit.Verdict{}
+		for _, f := range flips {
+			verdicts[f.UploadID], after = f.After, f.UploadID
+		}
+		if err := s.queueForReview(ctx, verdicts); err != nil {
+			return err
+		}
+	}
 }
 
 // changes are what the custody log calls the states that somebody brings a run into.

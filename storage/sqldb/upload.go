@@ -222,6 +222,9 @@ func (db *DB) PhotoUploads(ctx context.Context, photoID string) ([]audit.JudgedU
 	if err == nil && len(all) == 0 {
 		err = audit.Errorf(audit.CodeNotFound, "no such photo")
 	}
+	if err == nil {
+		err = db.on(db.reader).rule(ctx, all)
+	}
 	return all, err
 }
 

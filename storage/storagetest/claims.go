@@ -97,6 +97,8 @@ func testClaimFilters(t *testing.T, r Records) {
 		{dispute.ClaimFilter{TrackingID: "T9"}, nil},
 		{dispute.ClaimFilter{DueBefore: at(3)}, []string{"C3", "C2"}},
 		{dispute.ClaimFilter{TrackingID: "T1", DueBefore: at(4)}, []string{"C3", "C1"}},
+		{dispute.ClaimFilter{DueFrom: at(2)}, []string{"C2", "C1", "C4"}},
+		{dispute.ClaimFilter{DueFrom: at(2), DueBefore: at(3)}, []string{"C2"}},
 	} {
 		for _, limit := range []int{1, 2, 100} {
 			var got []string
@@ -188,4 +190,33 @@ func testTokens(t *testing.T, r Records) {
 	}
 	_, _, err = r.Tokens(t.Context(), "", "!!!", 10)
 	wantCode(t, "Tokens from a cursor that is none", err, audit.CodeInvalid)
+}
+
+func testClaimsAround(t *testing.T, r Records) {
+	here, there := delivery("T1", "D1", "1 Main St"), delivery("T2", "D1", "2 Main St")
+	before, other := delivery("T0", "D2", "1 Main St"), delivery("T3", "D2", "3 Main St")
+	before.WindowStart = ptr(at(-600))
+	put(t, r, here, there, before, other)
+	_, err := r.PutClaims(t.Context(), []dispute.Claim{{ClaimID: "C1", TrackingID: "T1"}, {ClaimID: "C2", TrackingID: "T1"}, {ClaimID: "C3", TrackingID: "T2"},
+		{ClaimID: "C4", TrackingID: "T0"}, {ClaimID: "C5", TrackingID: "T3"}}, noon)
+	wantCode(t, "PutClaims", err, "")
+	_, err = r.AddOutcome(t.Context(), dispute.Outcome{ClaimID: "C4", Decision: dispute.Upheld, DecidedAt: noon, RecordedAt: noon})
+	wantCode(t, "AddOutcome", err, "")
+	got, err := r.ClaimsAround(t.Context(), here, "C1")
+	wantCode(t, "ClaimsAround", err, "")
+	second := dispute.PastClaim{ClaimID: "C2", TrackingID: "T1", At: at(-60)}
+	same(t, "claims around", got, dispute.Around{
+		Stop:   []dispute.PastClaim{second, {ClaimID: "C4", TrackingID: "T0", At: at(-600), Decision: dispute.Upheld}},
+		Driver: []dispute.PastClaim{second, {ClaimID: "C3", TrackingID: "T2", At: at(-60)}},
+	})
+	came, err := r.ClaimedStops(t.Context(), noon, at(1), 4)
+	wantCode(t, "ClaimedStops", err, "")
+	same(t, "claims that came in", came, []dispute.ClaimedStop{{ClaimID: "C5", Delivery: other}, {ClaimID: "C4", Decision: dispute.Upheld, Delivery: before},
+		{ClaimID: "C3", Delivery: there}, {ClaimID: "C2", Delivery: here}})
+	came, err = r.ClaimedStops(t.Context(), at(-1), noon, 4)
+	wantCode(t, "ClaimedStops", err, "")
+	same(t, "claims that came in before", came, []dispute.ClaimedStop{})
+	got, err = r.ClaimsAround(t.Context(), audit.Delivery{TrackingID: "T9"}, "C1")
+	wantCode(t, "ClaimsAround of nothing", err, "")
+	same(t, "claims around nothing", got, dispute.Around{})
 }

@@ -37,6 +37,9 @@ type Records interface {
 	PutClaims(ctx context.Context, cs []dispute.Claim, at time.Time) ([]audit.Change, error)
 	Claim(ctx context.Context, claimID string) (dispute.Claim, error)
 	Claims(ctx context.Context, f dispute.ClaimFilter, after string, limit int) ([]dispute.Claim, string, error)
+	ClaimsAround(ctx context.Context, d audit.Delivery, exceptClaim string) (dispute.Around, error)
+	ClaimedStops(ctx context.Context, since, until time.Time, limit int) ([]dispute.ClaimedStop, error)
+	Checklists(ctx context.Context, after string, limit int) ([]audit.KeptChecklist, string, error)
 	AddPacket(ctx context.Context, p dispute.FrozenPacket) error
 	Packet(ctx context.Context, packetID string) (dispute.FrozenPacket, error)
 	Packets(ctx context.Context, claimID string) ([]dispute.FrozenPacket, error)
@@ -47,6 +50,12 @@ type Records interface {
 	AddOutcome(ctx context.Context, o dispute.Outcome) (dispute.Outcome, error)
 	Outcome(ctx context.Context, claimID string) (*dispute.Outcome, error)
 	Tallies(ctx context.Context, since, until time.Time) ([]dispute.Tally, error)
+	AddRuling(ctx context.Context, r audit.Ruling) (audit.Ruling, error)
+	PhotosWaiting(ctx context.Context, after string, limit int) ([]audit.JudgedUpload, string, error)
+	CountPhotosWaiting(ctx context.Context, most int) (int, error)
+	Rulings(ctx context.Context, f audit.RulingFilter, after string, limit int) ([]audit.Ruling, string, error)
+	RecentUploads(ctx context.Context, before string, limit int) ([]audit.JudgedUpload, error)
+	RecentCases(ctx context.Context, before string, limit int) ([]audit.Case, error)
 	AddToken(ctx context.Context, t audit.Token) error
 	TokenByHash(ctx context.Context, hash string) (audit.Token, error)
 	Tokens(ctx context.Context, driverID, after string, limit int) ([]audit.Token, string, error)
@@ -102,6 +111,9 @@ func TestRecords(t *testing.T, fresh func(t *testing.T) (open func(t *testing.T)
 		{"Tracks", testTracks},
 		{"Attachments", testAttachments},
 		{"ClaimFilters", testClaimFilters},
+		{"ClaimsAround", testClaimsAround},
+		{"Rulings", testRulings},
+		{"RecentUploads", testRecentUploads},
 		{"Packets", testPackets},
 		{"Tokens", testTokens},
 		{"Checklists", testChecklists},

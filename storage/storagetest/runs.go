@@ -19,6 +19,18 @@ func testChecklists(t *testing.T, r Records) {
 	got, err := r.Checklist(t.Context(), "guide-1")
 	wantCode(t, "Checklist", err, "")
 	same(t, "checklist", got, "limits: ½\n")
+	wantCode(t, "SaveChecklist", r.SaveChecklist(t.Context(), "guide-0", "limits: 3\n", at(3)), "")
+	var kept []audit.KeptChecklist
+	for after := ""; ; {
+		page, next, err := r.Checklists(t.Context(), after, 1)
+		wantCode(t, "Checklists", err, "")
+		kept = append(kept, page...)
+		if after = next; after == "" {
+			break
+		}
+	}
+	same(t, "checklists, the latest first", kept, []audit.KeptChecklist{{Version: "guide-0", SHA256: photoID("limits: 3\n"), KeptAt: at(3)},
+		{Version: "guide-1", SHA256: photoID("limits: ½\n"), KeptAt: noon}})
 	_, err = r.Checklist(t.Context(), "guide-2")
 	wantCode(t, "Checklist that is not there", err, audit.CodeNotFound)
 }

@@ -45,10 +45,10 @@ require (
 require (
 	codeberg.org/go-pdf/fpdf v0.12.0
 	github.com/bytedance/sonic v1.15.0
-	github.com/digitorus/pkcs7 v0.0.0-20230713084857-e76b763bdc49
-	github.com/digitorus/timestamp v0.0.0-20250524132541-c45532741eea
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
+	github.com/digitorus/pkcs7 v0.0.0-20230713084857-e76b763bdc49
+	github.com/digitorus/timestamp v0.0.0-20250524132541-c45532741eea
 	github.com/go-fonts/dejavu v0.3.2
 	github.com/klauspost/compress v1.20.1
 )

@@ -105,7 +105,8 @@ func (s *Server) workOn(ctx context.Context, run audit.Run) (done chan struct{})
 	return done
 }
 
-type runPath struct {
+// RunPath names a re-audit in a path.
+type RunPath struct {
 	RunID string `path:"run_id" doc:"The run's id, as starting it answered"`
 }
 
@@ -115,7 +116,7 @@ type RunChange struct {
 }
 
 type runChangeInput struct {
-	runPath
+	RunPath
 	Body RunChange
 }
 
@@ -138,7 +139,7 @@ func (s *Server) changeRun(ctx context.Context, runID string, to audit.RunState)
 }
 
 type runListInput struct {
-	runPath
+	RunPath
 	Paging
 }
 

@@ -37,10 +37,12 @@ func TestReauditKilled(t *testing.T) {
 				return program(append(append([]string{"audit", "--reaudit", "--json", "--chunk", "1", "--workers", "1", "--checklist", list}, at...), args...)...)
 			}
 			var dry audit.Run
+			began := time.Now()
 			lastLine(t, command("--dry-run"), &dry)
 			if dry.Done != n || dry.Flipped == 0 {
 				t.Fatalf("dry run: %+v", dry)
 			}
+			takes := time.Since(began) // on this machine, and a real run takes longer
 			kills, progress := 0, []int{}
 			for kills < 20 {
 				c := command("--hold")
@@ -50,7 +52,7 @@ func TestReauditKilled(t *testing.T) {
 				ended := make(chan error, 1)
 				go func() { ended <- c.Wait() }()
 				select {
-				case <-time.After(time.Duration(50+rand.IntN(700)) * time.Millisecond):
+				case <-time.After(takes/4 + rand.N(takes)):
 					c.Process.Kill()
 					<-ended
 					kills++

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"iter"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	"porchlight/audit/dispute/pdf"
 	"porchlight/server"
 	"porchlight/server/stamper"
+	"porchlight/storage"
 	"porchlight/storage/dir"
 	"porchlight/storage/s3"
 	"porchlight/storage/sqldb"
@@ -46,9 +48,17 @@ func (s *storeSettings) flags(f *pflag.FlagSet) {
 type stores struct {
 	db      *sqldb.DB
 	objects server.ObjectStore
+	listed  objectLister // the same, uncounted
 	audit   *audit.Service
 	dispute *dispute.Service
 	metrics *server.StoreMetrics
+}
+
+// objectLister is an object store that tells what it has.
+type objectLister interface {
+	server.ObjectStore
+	Stat(ctx context.Context, key string) (storage.Info, error)
+	List(ctx context.Context, prefix string) iter.Seq2[storage.Info, error]
 }
 
 // collectors are what the stores can be watched by.
@@ -79,17 +89,17 @@ func (s *storeSettings) open(ctx context.Context) (*stores, error) {
 	if err := os.MkdirAll(s.data, 0o700); err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
-	objects, err := s.openObjects(ctx)
+	listed, err := s.openObjects(ctx)
 	if err != nil {
 		return nil, err
 	}
 	metrics := server.NewStoreMetrics()
-	objects = metrics.Objects(objects)
+	objects := metrics.Objects(listed)
 	db, err := sqldb.Open(ctx, sqldb.Config{URL: databaseURL(s.database, s.data), Observe: metrics.Records})
 	if err != nil {
 		return nil, err
 	}
-	st := &stores{db: db, objects: objects, metrics: metrics}
+	st := &stores{db: db, objects: objects, listed: listed, metrics: metrics}
 	if err := db.SaveChecklist(ctx, checklist.Version, checklist.Text(), time.Now().UTC()); err != nil {
 		db.Close()
 		return nil, err
@@ -125,7 +135,7 @@ func databaseURL(database, data string) string {
 	return database
 }
 
-func (s *storeSettings) openObjects(ctx context.Context) (server.ObjectStore, error) {
+func (s *storeSettings) openObjects(ctx context.Context) (objectLister, error) {
 	if s.objects == "" {
 		return dir.Open(filepath.Join(s.data, "objects"))
 	}

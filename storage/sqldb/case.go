@@ -13,10 +13,7 @@ import (
 // it came: never one that came later, so that an original is not taken for a copy of its
 // copy.
 func (db *DB) Cases(ctx context.Context, f audit.Filter, span audit.Span) (cases []audit.Case, err error) {
-	query, args := querySpan, append([]any{span.First, span.Last}, bounds(f)...)
-	if f.DriverID != "" {
-		query, args = querySpanDriver, append(args, f.DriverID)
-	}
+	query, args := spanQuery(f, span)
 	err = db.read(ctx, func(s session) error {
 		judged, err := s.collectJudged(ctx, query, args...)
 		if err == nil {
@@ -31,6 +28,15 @@ const (
 	querySpan       = queryJudged + `WHERE u.upload_id >= $1 AND u.upload_id <= $2 AND u.received_at >= $3 AND u.received_at < $4 ORDER BY u.upload_id`
 	querySpanDriver = queryJudged + `WHERE u.upload_id >= $1 AND u.upload_id <= $2 AND u.received_at >= $3 AND u.received_at < $4 AND u.driver_id = $5 ORDER BY u.upload_id`
 )
+
+// spanQuery is the query of the uploads of a span that match the filter, and its arguments.
+func spanQuery(f audit.Filter, span audit.Span) (query string, args []any) {
+	query, args = querySpan, append([]any{span.First, span.Last}, bounds(f)...)
+	if f.DriverID != "" {
+		query, args = querySpanDriver, append(args, f.DriverID)
+	}
+	return query, args
+}
 
 // bounds are a filter's times as arguments.
 func bounds(f audit.Filter) []any {

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"porchlight/audit"
+	"porchlight/audit/custody"
+	"porchlight/audit/dispute"
+)
+
+// keepingFault is something that records and objects do not agree on.
+type keepingFault struct {
+	Fault string `json:"fault"` // missing, altered, orphan, custody
+	Key   string `json:"key,omitempty"`
+	Text  string `json:"text"`
+}
+
+// keepingReport is what checking the stores found.
+type keepingReport struct {
+	Photos      int   `json:"photos"`
+	Attachments int   `json:"attachments"`
+	Read        bool  `json:"read"` // objects were read and held against their digests
+	Missing     int   `json:"missing"`
+	Altered     int   `json:"altered"`
+	Orphans     int   `json:"orphans"` // objects without a row: harmless, of uploads that were never acknowledged
+	Repaired    int64 `json:"repaired"`
+	Custody     int64 `json:"custody_rows"`
+	Broken      int   `json:"custody_faults"`
+}
+
+func fsckCommand() *cobra.Command {
+	var s storeSettings
+	var deep, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "fsck",
+		Short: "Hold records, stored photos and the custody log against each other",
+		Long: `Check that every photo and attachment on record is in the object store, and the custody
+log's chain. With --deep, read each of them and hold it against its SHA-256. Objects
+without a row are counted: they are of uploads that were never acknowledged, and harmless.
+The index of fingerprints is repaired where it does not agree with the measurements. It
+may run beside the service.
+
+Exit status: 0 all is there; 1 something is missing or altered; 2 it could not be checked.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			st, err := s.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer st.Close()
+			out := cmd.OutOrStdout()
+			lines := json.NewEncoder(out)
+			bar := newBar(cmd.ErrOrStderr(), -1, "objects")
+			r, err := checkStores(cmd.Context(), st, deep, func() { bar.Add(1) }, func(f keepingFault) {
+				bar.Clear()
+				if asJSON {
+					lines.Encode(f)
+				} else {
+					fmt.Fprintf(out, "%s %s\n", f.Fault, strings.TrimSpace(f.Key+" "+f.Text))
+				}
+			})
+			bar.Finish()
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				lines.Encode(r)
+			} else {
+				how := "are in the store"
+				if deep {
+					how = "were read"
+				}
+				fmt.Fprintf(out, "%d photos and %d attachments on record %s: %d missing, %d altered; %d objects without a row\n",
+					r.Photos, r.Attachments, how, r.Missing, r.Altered, r.Orphans)
+				fmt.Fprintf(out, "custody log: %d rows, %d faults\n", r.Custody, r.Broken)
+				if r.Repaired > 0 {
+					fmt.Fprintf(out, "%d rows of the index of fingerprints repaired\n", r.Repaired)
+				}
+			}
+			if r.Missing+r.Altered+r.Broken > 0 {
+				return errDone
+			}
+			return nil
+		},
+	}
+	s.flags(cmd.Flags())
+	cmd.Flags().BoolVar(&deep, "deep", false, "read every object and hold it against its SHA-256")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
+	return cmd
+}
+
+// checkStores holds records, objects and the custody log against each other.
+func checkStores(ctx context.Context, st *stores, deep bool, step func(), tell func(keepingFault)) (r keepingReport, err error) {
+	r.Read = deep
+	look := func(key, digest string) error {
+		step()
+		var err error
+		if deep {
+			_, err = audit.ReadObject(ctx, st.listed, key, digest)
+		} else {
+			_, err = st.listed.Stat(ctx, key)
+		}
+		switch audit.ErrorCode(err) {
+		case "":
+		case audit.CodeNotFound:
+			r.Missing++
+			tell(keepingFault{"missing", key, "is on record, but not in the store"})
+		case audit.CodeCorrupted:
+			r.Altered++
+			tell(keepingFault{"altered", key, "no longer matches its SHA-256"})
+		default:
+			return err
+		}
+		return nil
+	}
+	for id, err := range st.db.PhotoIDs(ctx) {
+		if err == nil {
+			r.Photos++
+			err = look(audit.ObjectKey(id), id)
+		}
+		if err != nil {
+			return r, err
+		}
+	}
+	attached := map[string]bool{}
+	for a, err := range st.db.AllAttachments(ctx) {
+		if err != nil {
+			return r, err
+		}
+		r.Attachments++
+		if attached[a.SHA256] {
+			continue
+		}
+		attached[a.SHA256] = true
+		if err := look(dispute.AttachmentKey(a.SHA256), a.SHA256); err != nil {
+			return r, err
+		}
+	}
+	if err := countOrphans(ctx, st, attached, &r, tell); err != nil {
+		return r, err
+	}
+	if r.Repaired, err = st.db.RepairFingerprints(ctx); err != nil {
+		return r, err
+	}
+	heads, err := st.db.PacketHeads(ctx)
+	if err != nil {
+		return r, err
+	}
+	chain, err := custody.Verify(st.db.CustodyEntries(ctx), heads, func(f custody.Fault) { tell(keepingFault{Fault: "custody", Text: fmt.Sprint(f)}) })
+	r.Custody, r.Broken = int64(chain.Rows), int(chain.Faults)
+	return r, err
+}
+
+// countOrphans counts objects that no row names.
+func countOrphans(ctx context.Context, st *stores, attached map[string]bool, r *keepingReport, tell func(keepingFault)) error {
+	var waiting []string
+	orphan := func(key string) {
+		r.Orphans++
+		tell(keepingFault{"orphan", key, "is in the store, but on no record"})
+	}
+	settle := func() error {
+		have, err := st.db.HavePhotos(ctx, waiting)
+		for _, id := range waiting {
+			if err == nil && !have[id] {
+				orphan(audit.ObjectKey(id))
+			}
+		}
+		waiting = waiting[:0]
+		return err
+	}
+	for info, err := range st.listed.List(ctx, "photos/") {
+		if err != nil {
+			return err
+		}
+		if waiting = append(waiting, path.Base(info.Key)); len(waiting) == 1000 {
+			if err := settle(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := settle(); err != nil {
+		return err
+	}
+	for info, err := range st.listed.List(ctx, "attachments/") {
+		if err != nil {
+			return err
+		}
+		if !attached[path.Base(info.Key)] {
+			orphan(info.Key)
+		}
+	}
+	return nil
+}
+
+// errNoBackup says that a file is no backup.
+var errNoBackup = errors.New("it is no backup of Porchlight")
+
+// copyObject writes an object's bytes and holds them against the digest that names it.
+func copyObject(ctx context.Context, st *stores, key string, w io.Writer) error {
+	b, err := audit.ReadObject(ctx, st.listed, key, path.Base(key))
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(b)
+	return err
+}

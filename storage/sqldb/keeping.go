@@ -1,0 +1,167 @@
+package sqldb
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"strings"
+
+	"porchlight/audit"
+	"porchlight/audit/dispute"
+)
+
+// Backup writes the database as it is at this moment into a new SQLite file, while others
+// go on writing. Errors: [audit.CodeInvalid] on Postgres, which has its own tools.
+func (db *DB) Backup(ctx context.Context, path string) error {
+	if db.dialect != (sqlite{}) {
+		return audit.Errorf(audit.CodeInvalid, "Only the embedded database is backed up like this: use pg_dump for Postgres")
+	}
+	// A connection for reading, which may write this once: the one that writes is left to
+	// those who wait for it.
+	conn, err := db.reader.Conn(ctx)
+	if err != nil {
+		return db.dialect.fail(err)
+	}
+	defer conn.Close()
+	for _, statement := range []string{`PRAGMA query_only = 0`, `VACUUM INTO '` + strings.ReplaceAll(path, `'`, `''`) + `'`} {
+		if _, err = conn.ExecContext(ctx, statement); err != nil {
+			break
+		}
+	}
+	_, again := conn.ExecContext(context.WithoutCancel(ctx), `PRAGMA query_only = 1`)
+	return db.dialect.fail(errors.Join(err, again))
+}
+
+// keepingRows is how many rows are read at once by those who go over all of them.
+const keepingRows = 1000
+
+// PhotoIDs lists the ids of all photos on record, in their order.
+func (db *DB) PhotoIDs(ctx context.Context) iter.Seq2[string, error] {
+	return eachRow(ctx, db, scanText, func(id string) string { return id }, queryPhotoIDs)
+}
+
+// AllAttachments lists all attachments on record, in order of their ids.
+func (db *DB) AllAttachments(ctx context.Context) iter.Seq2[dispute.Attachment, error] {
+	return eachRow(ctx, db, scanJSON[dispute.Attachment], func(a dispute.Attachment) string { return a.AttachmentID }, queryAttachmentIDs)
+}
+
+const (
+	queryPhotoIDs      = `SELECT photo_id FROM photos WHERE photo_id > $1 ORDER BY photo_id LIMIT $2`
+	queryAttachmentIDs = `SELECT json FROM attachments WHERE attachment_id > $1 ORDER BY attachment_id LIMIT $2`
+)
+
+// eachRow reads a table page by page, in order of an id.
+func eachRow[T any](ctx context.Context, db *DB, scan func(func(...any) error) (T, error), id func(T) string, query string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for after := ""; ; {
+			rows, err := collect(ctx, db.on(db.reader), scan, query, after, keepingRows)
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			for _, r := range rows {
+				if !yield(r, nil) {
+					return
+				}
+				after = id(r)
+			}
+			if len(rows) < keepingRows {
+				return
+			}
+		}
+	}
+}
+
+// HavePhotos tells which of the photos, by id, are on record.
+func (db *DB) HavePhotos(ctx context.Context, ids []string) (map[string]bool, error) {
+	have := map[string]bool{}
+	for len(ids) > 0 {
+		n := min(len(ids), chunkRows)
+		s := db.on(db.reader)
+		marks, args := s.list(ids[:n])
+		found, err := collect(ctx, s, scanText, `SELECT photo_id FROM photos WHERE photo_id IN (`+marks+`)`, args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range found {
+			have[id] = true
+		}
+		ids = ids[n:]
+	}
+	return have, nil
+}
+
+// RepairFingerprints makes the index of fingerprints anew where it does not agree with
+// the measurements that count, and counts the rows that were missing. Rows too many are
+// harmless: each distance is computed from the photo's own fingerprint.
+func (db *DB) RepairFingerprints(ctx context.Context) (repaired int64, err error) {
+	type kept struct {
+		id, digits, text string
+		quality          int
+	}
+	for after := ""; ; {
+		var n int
+		err := db.write(ctx, func(s session) error {
+			photos, err := collect(ctx, s, func(scan func(...any) error) (k kept, err error) {
+				err = scan(&k.id, &k.digits, &k.quality, &k.text)
+				return k, err
+			}, queryFingerprints, after, keepingRows)
+			if n = len(photos); err != nil || n == 0 {
+				return err
+			}
+			var bands [][]any
+			for _, k := range photos {
+				after = k.id
+				m, err := fromJSON[audit.Measurement]([]byte(k.text))
+				if err != nil {
+					return s.dialect.fail(err)
+				}
+				p := pictureOf(m)
+				if p.digits != k.digits || p.quality != k.quality {
+					if _, err := s.exec(ctx, `UPDATE photos SET fingerprint = $1, quality = $2 WHERE photo_id = $3`, p.digits, p.quality, k.id); err != nil {
+						return err
+					}
+					repaired++
+				}
+				if p.searchable() {
+					for _, b := range bandsOf(p.print) {
+						bands = append(bands, []any{b, photoKey(k.id)})
+					}
+				}
+			}
+			for ; len(bands) > 0; bands = bands[min(len(bands), insertRows):] {
+				part := bands[:min(len(bands), insertRows)]
+				var args []any
+				for _, b := range part {
+					args = append(args, b...)
+				}
+				added, err := s.exec(ctx, `INSERT INTO fingerprint_bands (band, photo_key) VALUES `+s.values(len(part), 2)+` ON CONFLICT DO NOTHING`, args...)
+				if err != nil {
+					return err
+				}
+				repaired += added
+			}
+			return nil
+		})
+		if err != nil || n < keepingRows {
+			return repaired, err
+		}
+	}
+}
+
+const queryFingerprints = `SELECT p.photo_id, p.fingerprint, p.quality, m.json FROM photos p JOIN measurements m ON m.photo_id = p.photo_id AND m.version = p.version
+	WHERE p.photo_id > $1 ORDER BY p.photo_id LIMIT $2`
+
+// Judged lists the uploads of a span that match the filter, with their measurements,
+// latest reports and rulings, in order of upload id.
+func (db *DB) Judged(ctx context.Context, f audit.Filter, span audit.Span) (all []audit.JudgedUpload, err error) {
+	query, args := spanQuery(f, span)
+	err = db.read(ctx, func(s session) error {
+		if all, err = s.collectJudged(ctx, query, args...); err != nil {
+			return err
+		}
+		return s.rule(ctx, all)
+	})
+	return all, err
+}

@@ -133,7 +133,17 @@ func (t *Trial) Histograms() []Chart {
 		if unit != "" {
 			title += fmt.Sprintf(" (%s)", unit)
 		}
-		out = append(out, Histogram("h-"+strings.ReplaceAll(check, "_", "-"), title, unit, t.values[check], lines))
+		out = append(out, Histogram("h-"+idWord(check), title, unit, t.values[check], lines))
 	}
 	return out
+}
+
+// idWord is a name as part of an element's id: letters, digits and hyphens.
+func idWord(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, name)
 }

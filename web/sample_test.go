@@ -131,7 +131,7 @@ func full() map[string]Page {
 	finished := now.Add(-time.Hour)
 	run := audit.Run{RunID: "0198-run", Checklist: "guide-2026b", StartedAt: now.Add(-2 * time.Hour), FinishedAt: &finished, Done: 18250, Flipped: 2, Failed: 1,
 		Filter: audit.Filter{Since: now.AddDate(0, -1, 0), DriverID: "D7"}, Measure: true}
-	running := audit.Run{RunID: "0199-run", Checklist: "guide-2026", StartedAt: now, Done: 500}
+	running := audit.Run{RunID: "0199-run", Checklist: "guide-2026", StartedAt: now, State: audit.RunRunning, Total: 2000, Done: 500}
 	around := dispute.Around{Stop: []dispute.PastClaim{{ClaimID: "C#4", TrackingID: "T4", At: now, Decision: dispute.Upheld}}, Driver: []dispute.PastClaim{{ClaimID: "C5", TrackingID: "T5", At: now}}}
 	leading := func(f audit.Finding) *audit.Finding { return &f }
 	assessed, days := assessed(), []standing.Day{{Day: "2026-05-04", Standing: standing.Fair, Events: assessed().Events,

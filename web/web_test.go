@@ -87,8 +87,10 @@ func sound(t *testing.T, doc *goquery.Document) {
 	})
 	doc.Find("[aria-labelledby], [aria-describedby], label[for]").Each(func(_ int, s *goquery.Selection) {
 		for _, name := range []string{"aria-labelledby", "aria-describedby", "for"} {
-			if id, ok := s.Attr(name); ok && !ids[id] {
-				t.Errorf("%s=%s names nothing", name, id)
+			for _, id := range strings.Fields(s.AttrOr(name, "")) {
+				if !ids[id] {
+					t.Errorf("%s=%s names nothing", name, id)
+				}
 			}
 		}
 	})
@@ -279,13 +281,13 @@ func TestPagesShow(t *testing.T) {
 		{fullPages["drivers"], "tbody tr > *", []string{"D7", "Fair", "97%", "97%", "1 package", "100%", "500"}},
 		{fullPages["drivers"], "a[rel=next][href='/agent/drivers?standing=fair&after=c']", []string{"More drivers"}},
 		{emptyPages["drivers"], ".empty code", []string{"porchlight standings"}},
-		{fullPages["reaudits"], "tbody tr:nth-child(2) > *", []string{"May 4, 2026, 7:30 PM UTC", "guide-2026b", "Finished", "18250", "2", "1"}},
+		{fullPages["reaudits"], "tbody tr:nth-child(2) > *", []string{"May 4, 2026, 7:30 PM UTC", "guide-2026b", "Done", "18250", "2", "1"}},
 		{emptyPages["reaudits"], ".empty code", []string{"porchlight audit --reaudit"}},
 		{fullPages["reaudit"], ".beforeafter .badge", []string{"Accept", "Retake", "Retake", "Review"}},
 		{fullPages["reaudit"], ".flips tbody tr > *", []string{"Brightness", "Pass 132 luma 0-255, limit 80 luma 0-255", "Fail 31.3 luma 0-255, limit 60 luma 0-255",
 			"House number", "Unknown", "Pass 1217, limit 1217"}},
 		{fullPages["reaudit"], "[data-refresh]", []string{}},
-		{fullPages["reaudit_running"], "#progress[data-refresh='2'] [role=status]", []string{"Not finished: 500 photos judged so far. Look again"}},
+		{fullPages["reaudit_running"], "#progress[data-refresh='2'] [role=status]", []string{"Running: 500 of 2000 photos judged, 0 verdicts changed. Look again"}},
 		{fullPages["fleet"], "#verdicts tbody tr > *", []string{"May 3", "0 photos", "0 photos", "1 photo", "May 4", "1 photo", "1 photo", "0 photos"}},
 		{fullPages["fleet"], "#verdicts > svg g > title", []string{"May 3, retake: 1 photo", "May 4, accept: 1 photo", "May 4, review: 1 photo"}},
 		{fullPages["fleet"], "#verdicts desc", []string{"Of 3 photos 33.3% accepted, 33.3% to be looked at, 33.3% to be taken again; a person's word goes over the checklist's; the table below says the same"}},

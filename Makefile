@@ -4,7 +4,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 DIR     ?= screenshots
 BUILD   := go build -ldflags "-s -w -X main.version=$(VERSION)"
 
-.PHONY: all build wasm demo test lint bench screenshots fuzz clean
+.PHONY: all build wasm demo test lint bench pages screenshots fuzz clean
 
 all: build
 
@@ -28,9 +28,12 @@ lint: ## formatting, vet, and the arrows between packages
 bench: build ## speed, as ratios to the JPEG decoder's own
 	.ci/bench
 
-screenshots: ## pictures of the pages, light and dark, on a phone and a desktop, into DIR (default screenshots)
+pages: wasm ## every page in a real browser: axe-core, 360 px, enlarged, in the dark
+	PORCHLIGHT_TEST_PAGES=1 .ci/servers.sh go test -count=1 -timeout 60m -run 'PagesInABrowser|PagesAreSound' ./server
+
+screenshots: wasm ## pictures of the pages, light and dark, on a phone and a desktop, into DIR (default screenshots)
 	mkdir -p "$(DIR)"
-	PORCHLIGHT_TEST_SCREENSHOTS="$(abspath $(DIR))" .ci/servers.sh go test -count=1 -timeout 30m -run PagesInABrowser ./server
+	PORCHLIGHT_TEST_SCREENSHOTS="$(abspath $(DIR))" .ci/servers.sh go test -count=1 -timeout 30m -run 'PagesInABrowser|PagesAreSound' ./server
 
 fuzz: ## every fuzz target for FUZZTIME (default 5m) each
 	.ci/fuzz $(or $(FUZZTIME),5m)

@@ -200,6 +200,7 @@ func TestAgentsDayInABrowser(t *testing.T) {
 // TestAgentPagesInABrowser holds every page of the agents and of operations to what
 // everybody needs of a page, in all the ways in which one is looked at.
 func TestAgentPagesInABrowser(t *testing.T) {
+	browsertest.NeedsTime(t)
 	b := browsertest.Start(t, "")
 	s := newStack(t, func(c *Config) {
 		config := c.Audit.Config

@@ -338,6 +338,7 @@ func TestBrowserKilled(t *testing.T) {
 
 // Every page of the driver's works for everybody: on a phone, enlarged, in the dark.
 func TestDriversPagesAreSound(t *testing.T) {
+	browsertest.NeedsTime(t)
 	s := newStack(t)
 	s.at(t, audit.Hidden, "T1")
 	s.at(t, audit.FrontDoor, "T2")

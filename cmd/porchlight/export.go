@@ -25,7 +25,7 @@ type photoRow struct {
 	TrackingID         string    `parquet:"tracking_id"`
 	DriverID           string    `parquet:"driver_id"`
 	Role               string    `parquet:"role"`
-	CapturedAt         time.Time `parquet:"captured_at,optional,timestamp(microsecond)"`
+	CapturedAt         string    `parquet:"captured_at"` // RFC 3339, by the phone
 	ReceivedAt         time.Time `parquet:"received_at,timestamp(microsecond)"`
 	MediaType          string    `parquet:"media_type"`
 	Bytes              int64     `parquet:"bytes"`
@@ -78,7 +78,7 @@ func photoRows(j audit.JudgedUpload) []photoRow {
 		ReceivedAt: u.ReceivedAt, MediaType: u.MediaType, Bytes: u.Bytes, MeasurementVersion: m.Version, Make: m.Exif.Make, Model: m.Exif.Model, Software: m.Exif.Software,
 		Checklist: r.Checklist, Verdict: string(r.Verdict), Score: int64(r.Score), JudgedAt: r.JudgedAt, RunID: r.RunID}
 	if u.CapturedAt != nil {
-		row.CapturedAt = *u.CapturedAt
+		row.CapturedAt = u.CapturedAt.UTC().Format(time.RFC3339Nano)
 	}
 	if m.Problem != nil {
 		row.Problem = string(m.Problem.Code)
@@ -243,11 +243,7 @@ func cells(row any) (all []string) {
 		}
 		switch value := f.Interface().(type) {
 		case time.Time:
-			text := ""
-			if !value.IsZero() {
-				text = value.UTC().Format(time.RFC3339Nano)
-			}
-			all = append(all, text)
+			all = append(all, value.UTC().Format(time.RFC3339Nano))
 		case float64:
 			all = append(all, strconv.FormatFloat(value, 'f', -1, 64))
 		case string:

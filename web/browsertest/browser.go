@@ -29,6 +29,15 @@ type Browser struct {
 	profile string
 }
 
+// NeedsTime skips a test that looks at every page in every way, which takes long, unless
+// it is asked for: with PORCHLIGHT_TEST_PAGES=1, as `make pages` does, or for pictures.
+func NeedsTime(t testing.TB) {
+	t.Helper()
+	if os.Getenv("PORCHLIGHT_TEST_PAGES") == "" && os.Getenv("PORCHLIGHT_TEST_SCREENSHOTS") == "" {
+		t.Skip("looks at every page in every way: make pages")
+	}
+}
+
 // Start starts Chromium. It ends with the test. profile is the folder that keeps what a
 // browser keeps between two starts; empty for one that is gone with the test.
 func Start(t testing.TB, profile string, flags ...chromedp.ExecAllocatorOption) *Browser {

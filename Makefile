@@ -29,7 +29,7 @@ bench: build ## speed, as ratios to the JPEG decoder's own
 	.ci/bench
 
 pages: wasm ## every page in a real browser: axe-core, 360 px, enlarged, in the dark
-	PORCHLIGHT_TEST_PAGES=1 .ci/servers.sh go test -count=1 -timeout 60m -run 'PagesInABrowser|PagesAreSound' ./server
+	PORCHLIGHT_TEST_PAGES=1 .ci/servers.sh go test -count=1 -timeout 60m -run 'PagesInABrowser|PagesAreSound|DriversDay|BrowserKilled' ./server
 
 screenshots: wasm ## pictures of the pages, light and dark, on a phone and a desktop, into DIR (default screenshots)
 	mkdir -p "$(DIR)"

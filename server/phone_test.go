@@ -155,6 +155,7 @@ func needsCheck(t *testing.T) {
 // A driver's day on the phone: with a network, without one, with a server that is down, and
 // with what a phone may refuse.
 func TestDriversDay(t *testing.T) {
+	browsertest.NeedsTime(t)
 	needsCheck(t)
 	s := newStack(t)
 	s.at(t, audit.Hidden, "T1")
@@ -314,6 +315,7 @@ func TestDriversDay(t *testing.T) {
 
 // Photos that wait survive a browser that is killed, and go up when it is started again.
 func TestBrowserKilled(t *testing.T) {
+	browsertest.NeedsTime(t)
 	needsCheck(t)
 	s := newStack(t)
 	s.at(t, audit.FrontDoor, "T1")

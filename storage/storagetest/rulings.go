@@ -71,11 +71,11 @@ func testRulings(t *testing.T, r Records) {
 	// longer asks for one, the photo leaves the queue.
 	startRun(t, r, "R1", "guide-2", []audit.Span{all})
 	chunk := audit.Chunk{Reports: []audit.Report{report(uploads[0], audit.Review, at(21)), report(uploads[1], audit.Review, at(21)), report(uploads[2], audit.Accept, at(21))},
-		Flips: []audit.Flip{{UploadID: uploads[2].UploadID, Before: audit.Review, After: audit.Accept}}}
+		Flips: []audit.Flip{{UploadID: uploads[1].UploadID, Before: audit.Accept, After: audit.Review}, {UploadID: uploads[2].UploadID, Before: audit.Review, After: audit.Accept}}}
 	slices.SortFunc(chunk.Reports, func(a, b audit.Report) int { return strings.Compare(a.UploadID, b.UploadID) })
 	_, err = r.FinishChunk(t.Context(), *take(t, r, "R1"), chunk, at(22))
 	wantCode(t, "FinishChunk", err, "")
-	waiting(uploads[1], uploads[2])
+	waiting(uploads[2])
 	_, err = r.ChangeRun(t.Context(), "R1", audit.RunPublished, at(23))
 	wantCode(t, "ChangeRun", err, "")
 	waiting(uploads[1])

@@ -107,7 +107,7 @@ func TestReauditKilled(t *testing.T) {
 					t.Errorf("photo %d has %d reports, want the first and the run's", i, len(reports.Items))
 				}
 			}
-			if out, err := program(append([]string{"verify", "--custody"}, at...)...).CombinedOutput(); err != nil {
+			if out, err := program(append([]string{"verify", "--custody"}, at[:min(len(at), 4)]...)...).CombinedOutput(); err != nil {
 				t.Errorf("the custody log: %v\n%s", err, out)
 			}
 		})

@@ -266,7 +266,7 @@ func testPublished(t *testing.T, r Records) {
 	put(t, r, delivery("T1", "D1", "1 Main St"), delivery("T2", "D2", "2 Main St"))
 	var uploads []audit.Upload
 	first := map[string]audit.Report{}
-	const photos = 600 // several rows of packed reports
+	const photos = 280 // several rows of packed reports
 	for i := range photos {
 		id := "T1"
 		if i >= 20 {

@@ -27,13 +27,13 @@ type Run struct {
 	FinishedAt  *time.Time `json:"finished_at,omitempty"`  // when all was judged, or it was cancelled
 	PublishedAt *time.Time `json:"published_at,omitempty"` // since when its reports count
 
-	Total      int `json:"total"`       // uploads that matched when it began
-	Chunks     int `json:"chunks"`      // into which they were cut
-	ChunksDone int `json:"chunks_done"` //
-	Done       int `json:"done"`        // uploads that were looked at
-	Skipped    int `json:"skipped"`     // of those, that this checklist has judged already
-	Flipped    int `json:"flipped"`     // whose verdict is another than before
-	Failed     int `json:"failed"`      // that could not be judged and keep their reports
+	Total      int `json:"total"`  // uploads that matched when it began
+	Chunks     int `json:"chunks"` // into which they were cut
+	ChunksDone int `json:"chunks_done"`
+	Done       int `json:"done"`    // uploads that were looked at
+	Skipped    int `json:"skipped"` // of those, that this checklist has judged already
+	Flipped    int `json:"flipped"` // whose verdict is another than before
+	Failed     int `json:"failed"`  // that could not be judged and keep their reports
 	// Verdicts counts uploads by their verdict before, then by the new one.
 	Verdicts map[Verdict]map[Verdict]int `json:"verdicts,omitempty"`
 }

@@ -40,8 +40,8 @@ func (s *Server) addAttachment(c *gin.Context) error {
 	}
 	a := s.newAttachment(ctx, d, c.Query("name"), c.Query("what"))
 	if v := c.Query("at"); v != "" {
-		if a.At, err = time.Parse(time.RFC3339, v); err != nil {
-			return invalid("at is no time as in RFC 3339: 2006-01-02T15:04:05Z")
+		if a.At, err = instant("at", v); err != nil {
+			return err
 		}
 		a.At = a.At.UTC()
 	}

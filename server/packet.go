@@ -170,14 +170,12 @@ func (s *Server) submission(c *gin.Context) error {
 // bulk is POST /api/v1/packets: the packets of all open claims of a filter in one ZIP.
 func (s *Server) bulk(c *gin.Context) error {
 	ctx := c.Request.Context()
-	due := c.Query("due_before")
 	f := dispute.ClaimFilter{Open: true}
-	if due != "" {
-		t, err := time.Parse(time.RFC3339, due)
-		if err != nil {
-			return invalid("due_before is no time as in RFC 3339: 2006-01-02T15:04:05Z")
+	var err error
+	if due := c.Query("due_before"); due != "" {
+		if f.DueBefore, err = instant("due_before", due); err != nil {
+			return err
 		}
-		f.DueBefore = t
 	}
 	channel := c.Query("channel")
 	if channel != "" {

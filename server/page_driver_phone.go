@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -128,9 +127,9 @@ func (s *Server) eventFromPage(c *gin.Context) error {
 		return err
 	}
 	if v := f.Get("at"); v != "" {
-		at, err := time.Parse(time.RFC3339, v)
+		at, err := instant("at", v)
 		if err != nil {
-			return invalid("at is no time as in RFC 3339: 2006-01-02T15:04:05Z")
+			return err
 		}
 		e.At = at.UTC()
 	}

@@ -39,9 +39,9 @@ func (s *Server) photoReport(ctx context.Context, in *photoReportInput) (*body[L
 func (s *Server) photoReportCSV(c *gin.Context) error {
 	var period [2]time.Time
 	for i, name := range []string{"since", "until"} {
-		t, err := time.Parse(time.RFC3339, c.Query(name))
+		t, err := instant(name, c.Query(name))
 		if err != nil {
-			return invalid("%s is no time as in RFC 3339: 2006-01-02T15:04:05Z", name)
+			return err
 		}
 		period[i] = t
 	}

@@ -165,9 +165,9 @@ func (f form) upload(trackingID string) (audit.Upload, error) {
 		u.Role = audit.PhotoRole(v)
 	}
 	if v := one["captured_at"]; v != "" {
-		t, err := time.Parse(time.RFC3339, v)
+		t, err := instant("captured_at", v)
 		if err != nil {
-			return u, invalid("captured_at is no time as in RFC 3339: 2006-01-02T15:04:05Z")
+			return u, err
 		}
 		u.CapturedAt = &t
 	}
@@ -192,6 +192,15 @@ func (f form) upload(trackingID string) (audit.Upload, error) {
 		u.Fix.Latitude, u.Fix.Longitude = *lat, *lon
 	}
 	return u, u.Validate()
+}
+
+// instant reads a field's time.
+func instant(name, v string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, v)
+	if err != nil {
+		return t, invalid("%s is no time as in RFC 3339: 2006-01-02T15:04:05Z", name)
+	}
+	return t, nil
 }
 
 // degrees reads a finite number; nil where the field is empty.

@@ -284,3 +284,16 @@ func writeDurably(name string, r io.Reader) error {
 	_, err = io.Copy(f, r)
 	return errors.Join(err, f.Sync(), f.Close())
 }
+
+// errNoBackup says that a file is no backup.
+var errNoBackup = errors.New("it is no backup of Porchlight")
+
+// copyObject writes an object's bytes and holds them against the digest that names it.
+func copyObject(ctx context.Context, st *stores, key string, w io.Writer) error {
+	b, err := audit.ReadObject(ctx, st.listed, key, path.Base(key))
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(b)
+	return err
+}

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"path"
 	"strings"
 
@@ -198,17 +196,4 @@ func countOrphans(ctx context.Context, st *stores, attached map[string]bool, r *
 		}
 	}
 	return nil
-}
-
-// errNoBackup says that a file is no backup.
-var errNoBackup = errors.New("it is no backup of Porchlight")
-
-// copyObject writes an object's bytes and holds them against the digest that names it.
-func copyObject(ctx context.Context, st *stores, key string, w io.Writer) error {
-	b, err := audit.ReadObject(ctx, st.listed, key, path.Base(key))
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(b)
-	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -144,10 +145,7 @@ func writeFlips(ctx context.Context, w io.Writer, st *stores, runID string) erro
 		return c.Write([]string{f.TrackingID, f.DriverID, f.PhotoID, f.UploadID, string(f.Before), string(f.After), f.Check, f.Detail, claims})
 	})
 	c.Flush()
-	if err != nil {
-		return err
-	}
-	return c.Error()
+	return errors.Join(err, c.Error())
 }
 
 func writeFailures(ctx context.Context, w io.Writer, st *stores, runID string) error {
@@ -160,10 +158,7 @@ func writeFailures(ctx context.Context, w io.Writer, st *stores, runID string) e
 		return c.Write([]string{f.TrackingID, f.PhotoID, f.UploadID, string(f.Code), f.Reason})
 	})
 	c.Flush()
-	if err != nil {
-		return err
-	}
-	return c.Error()
+	return errors.Join(err, c.Error())
 }
 
 // workSettings say how re-audits are worked on in the background.

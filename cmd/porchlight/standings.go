@@ -81,22 +81,20 @@ func endOf(day time.Time) time.Time { return day.AddDate(0, 0, 1).Add(-time.Micr
 func printStandings(ctx context.Context, out io.Writer, db *sqldb.DB, day standing.Date) error {
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "DRIVER\tSTANDING\tDELIVERED\tON TIME\tNOT RECEIVED\tFEEDBACK\tRELIABILITY\tPACKAGES")
-	for after := ""; ; {
-		all, next, err := db.Standings(ctx, day, "", after, 500)
-		if err != nil {
-			return err
+	err := pages(func(after string) ([]standing.Snapshot, string, error) {
+		return db.Standings(ctx, day, "", after, onPage)
+	}, func(s standing.Snapshot) error {
+		fmt.Fprintf(w, "%s\t%s", s.DriverID, s.Standing)
+		for _, name := range []string{standing.DeliveredRate, standing.OnTimeRate, standing.NotReceived, standing.FeedbackRating, standing.Reliability} {
+			fmt.Fprintf(w, "\t%s", figureText(s.Figure(name)))
 		}
-		for _, s := range all {
-			fmt.Fprintf(w, "%s\t%s", s.DriverID, s.Standing)
-			for _, name := range []string{standing.DeliveredRate, standing.OnTimeRate, standing.NotReceived, standing.FeedbackRating, standing.Reliability} {
-				fmt.Fprintf(w, "\t%s", figureText(s.Figure(name)))
-			}
-			fmt.Fprintf(w, "\t%d\n", s.Window.Packages)
-		}
-		if after = next; after == "" {
-			return w.Flush()
-		}
+		_, err := fmt.Fprintf(w, "\t%d\n", s.Window.Packages)
+		return err
+	})
+	if err != nil {
+		return err
 	}
+	return w.Flush()
 }
 
 func printFigures(out io.Writer, r standing.Report) error {

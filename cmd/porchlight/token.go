@@ -64,24 +64,18 @@ func tokenListCommand() *cobra.Command {
 			}
 			defer st.Close()
 			any := false
-			for after := ""; ; {
-				tokens, next, err := st.db.Tokens(cmd.Context(), "", after, 500)
-				if err != nil {
-					return err
-				}
-				for _, t := range tokens {
-					any = true
-					fmt.Fprintf(cmd.OutOrStdout(), "%s  %-8s  %-12s  made %s  %s\n",
-						t.TokenID, t.Role, t.DriverID, t.CreatedAt.Format(time.RFC3339), tokenState(t, time.Now()))
-				}
-				if after = next; after == "" {
-					break
-				}
-			}
-			if !any {
+			err = pages(func(after string) ([]audit.Token, string, error) {
+				return st.db.Tokens(cmd.Context(), "", after, onPage)
+			}, func(t audit.Token) error {
+				any = true
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s  %-8s  %-12s  made %s  %s\n",
+					t.TokenID, t.Role, t.DriverID, t.CreatedAt.Format(time.RFC3339), tokenState(t, time.Now()))
+				return err
+			})
+			if err == nil && !any {
 				fmt.Fprintln(cmd.OutOrStdout(), "No tokens yet: porchlight token create --role ...")
 			}
-			return nil
+			return err
 		},
 	}
 	s.flags(cmd.Flags())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"strings"
 
 	"porchlight/audit"
@@ -76,10 +77,9 @@ func eachRow[T any](ctx context.Context, db *DB, scan func(func(...any) error) (
 // HavePhotos tells which of the photos, by id, are on record.
 func (db *DB) HavePhotos(ctx context.Context, ids []string) (map[string]bool, error) {
 	have := map[string]bool{}
-	for len(ids) > 0 {
-		n := min(len(ids), chunkRows)
-		s := db.on(db.reader)
-		marks, args := s.list(ids[:n])
+	s := db.on(db.reader)
+	for chunk := range slices.Chunk(ids, chunkRows) {
+		marks, args := s.list(chunk)
 		found, err := collect(ctx, s, scanText, `SELECT photo_id FROM photos WHERE photo_id IN (`+marks+`)`, args...)
 		if err != nil {
 			return nil, err
@@ -87,7 +87,6 @@ func (db *DB) HavePhotos(ctx context.Context, ids []string) (map[string]bool, er
 		for _, id := range found {
 			have[id] = true
 		}
-		ids = ids[n:]
 	}
 	return have, nil
 }
@@ -130,13 +129,8 @@ func (db *DB) RepairFingerprints(ctx context.Context) (repaired int64, err error
 					}
 				}
 			}
-			for ; len(bands) > 0; bands = bands[min(len(bands), insertRows):] {
-				part := bands[:min(len(bands), insertRows)]
-				var args []any
-				for _, b := range part {
-					args = append(args, b...)
-				}
-				added, err := s.exec(ctx, `INSERT INTO fingerprint_bands (band, photo_key) VALUES `+s.values(len(part), 2)+` ON CONFLICT DO NOTHING`, args...)
+			for part := range slices.Chunk(bands, insertRows) {
+				added, err := s.exec(ctx, `INSERT INTO fingerprint_bands (band, photo_key) VALUES `+s.values(len(part), 2)+` ON CONFLICT DO NOTHING`, slices.Concat(part...)...)
 				if err != nil {
 					return err
 				}

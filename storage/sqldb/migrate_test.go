@@ -42,7 +42,7 @@ func TestMigrationsOfWhatIsOnRecord(t *testing.T) {
 		for _, statement := range []string{
 			`DROP TABLE rulings`, `DROP INDEX claims_by_import`, `DROP INDEX checklists_by_time`, `DROP TABLE ruling_states`,
 			`DROP TABLE run_chunks`, `DROP TABLE run_reports`, `DROP TABLE run_failures`, `DROP INDEX runs_published`, `DROP INDEX runs_by_state`,
-			`ALTER TABLE runs DROP COLUMN state`, `ALTER TABLE runs DROP COLUMN published_at`,
+			`ALTER TABLE runs DROP COLUMN state`, `ALTER TABLE runs DROP COLUMN options`, `ALTER TABLE runs DROP COLUMN published_at`,
 			`ALTER TABLE packets DROP COLUMN stamp`, `DROP TABLE outcomes`, `DROP INDEX claims_by_decision`, `DROP INDEX claims_by_decided`, `ALTER TABLE claims DROP COLUMN decision`,
 			`ALTER TABLE claims DROP COLUMN recommended`, `ALTER TABLE claims DROP COLUMN decided_at`, `DROP INDEX deliveries_by_stop`, `DROP INDEX deliveries_by_scan`,
 			`ALTER TABLE deliveries DROP COLUMN scanned_at`, `DROP TABLE track_points`, `DROP TABLE attachments`,

@@ -2,10 +2,9 @@ package sqldb
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -55,8 +54,8 @@ func (db *DB) Plan(ctx context.Context, f audit.Filter, size int) (chunks []audi
 			return chunks, total, nil
 		}
 		total, after = total+len(ids), ids[len(ids)-1]
-		for ; len(ids) > 0; ids = ids[min(len(ids), size):] {
-			chunks = append(chunks, audit.Span{First: ids[0], Last: ids[min(len(ids), size)-1]})
+		for chunk := range slices.Chunk(ids, size) {
+			chunks = append(chunks, audit.Span{First: chunk[0], Last: chunk[len(chunk)-1]})
 		}
 	}
 }
@@ -73,7 +72,7 @@ func (db *DB) StartRun(ctx context.Context, r audit.Run, chunks []audit.Span) er
 		rows[i] = []any{r.RunID, i, c.First, c.Last, "", int64(0), int64(0)}
 	}
 	return db.write(ctx, func(s session) error {
-		_, err := s.exec(ctx, `INSERT INTO runs (run_id, started_at, progress, json, state, published_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		_, err := s.exec(ctx, `INSERT INTO runs (run_id, started_at, progress, options, json, state, published_at) VALUES ($1, $2, '', $3, $4, $5, $6)`,
 			r.RunID, micros(r.StartedAt), runKey(r), text, string(r.State), publishedAt(r))
 		if err != nil {
 			return err
@@ -96,10 +95,8 @@ func publishedAt(r audit.Run) int64 {
 
 // runKey is equal for runs that do the same.
 func runKey(r audit.Run) string {
-	same := r.Options()
-	b, _ := json.Marshal(same) // it holds texts, times and switches alone
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:16])
+	b, _ := json.Marshal(r.Options()) // it holds texts, times and switches alone
+	return textDigest(string(b))
 }
 
 func encodeRun(r audit.Run) (string, error) {
@@ -113,7 +110,7 @@ func encodeRun(r audit.Run) (string, error) {
 // where there is none.
 func (db *DB) OpenRun(ctx context.Context, r audit.Run) (open audit.Run, ok bool, err error) {
 	for _, state := range []audit.RunState{audit.RunRunning, audit.RunPaused} {
-		all, err := collect(ctx, db.on(db.reader), scanRun, queryOpenRuns+` AND progress = $2 ORDER BY started_at DESC, run_id DESC LIMIT 1`, string(state), runKey(r))
+		all, err := collect(ctx, db.on(db.reader), scanRun, queryOpenRuns+` AND options = $2 ORDER BY started_at DESC, run_id DESC LIMIT 1`, string(state), runKey(r))
 		if err != nil || len(all) > 0 {
 			if len(all) > 0 {
 				open = all[0].Run
@@ -194,8 +191,7 @@ func (db *DB) FinishChunk(ctx context.Context, t audit.Task, c audit.Chunk, at t
 		}
 		failures = append(failures, []any{t.RunID, f.UploadID, failure})
 	}
-	for reports := c.Reports; len(reports) > 0; reports = reports[min(len(reports), packedReports):] {
-		part := reports[:min(len(reports), packedReports)]
+	for part := range slices.Chunk(c.Reports, packedReports) {
 		b, err := pack(part)
 		if err != nil {
 			return r, err

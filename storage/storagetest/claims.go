@@ -102,15 +102,10 @@ func testClaimFilters(t *testing.T, r Records) {
 	} {
 		for _, limit := range []int{1, 2, 100} {
 			var got []string
-			for after := ""; ; {
-				page, next, err := r.Claims(t.Context(), test.filter, after, limit)
-				wantCode(t, "Claims", err, "")
-				for _, c := range page {
-					got = append(got, c.ClaimID)
-				}
-				if after = next; after == "" {
-					break
-				}
+			for _, c := range eachPage(t, limit, func(after string, limit int) ([]dispute.Claim, string, error) {
+				return r.Claims(t.Context(), test.filter, after, limit)
+			}) {
+				got = append(got, c.ClaimID)
 			}
 			same(t, fmt.Sprintf("claims of %+v by %d", test.filter, limit), got, test.want)
 		}
@@ -168,19 +163,9 @@ func testTokens(t *testing.T, r Records) {
 	wantCode(t, "RevokeToken of none", r.RevokeToken(t.Context(), "K9", at(5)), audit.CodeNotFound)
 	driver.RevokedAt = ptr(at(5))
 	for _, limit := range []int{1, 2, 3} {
-		var got []audit.Token
-		for after := ""; ; {
-			page, next, err := r.Tokens(t.Context(), "", after, limit)
-			wantCode(t, "Tokens", err, "")
-			if len(page) > limit {
-				t.Fatalf("a page of %d tokens, want at most %d", len(page), limit)
-			}
-			got = append(got, page...)
-			if after = next; after == "" {
-				break
-			}
-		}
-		same(t, fmt.Sprint("tokens by ", limit), got, []audit.Token{driver, admin})
+		same(t, fmt.Sprint("tokens by ", limit), eachPage(t, limit, func(after string, limit int) ([]audit.Token, string, error) {
+			return r.Tokens(t.Context(), "", after, limit)
+		}), []audit.Token{driver, admin})
 	}
 	for driverID, want := range map[string][]audit.Token{"D1": {driver}, "D9": nil} {
 		got, next, err := r.Tokens(t.Context(), driverID, "", 1)

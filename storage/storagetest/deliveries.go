@@ -125,18 +125,10 @@ func testDeliveryPages(t *testing.T, r Records) {
 	} {
 		for _, limit := range []int{1, 2, 5, 100} {
 			var got []string
-			for after := ""; ; {
-				page, next, err := r.Deliveries(t.Context(), test.filter, after, limit)
-				wantCode(t, "Deliveries", err, "")
-				if len(page) > limit {
-					t.Fatalf("a page of %d deliveries, want at most %d", len(page), limit)
-				}
-				for _, d := range page {
-					got = append(got, d.TrackingID)
-				}
-				if after = next; after == "" {
-					break
-				}
+			for _, d := range eachPage(t, limit, func(after string, limit int) ([]audit.Delivery, string, error) {
+				return r.Deliveries(t.Context(), test.filter, after, limit)
+			}) {
+				got = append(got, d.TrackingID)
 			}
 			same(t, fmt.Sprintf("deliveries of %+v by %d", test.filter, limit), got, test.want)
 		}

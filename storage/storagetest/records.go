@@ -263,6 +263,22 @@ func put(t testing.TB, r Records, ds ...audit.Delivery) {
 	wantCode(t, "PutDeliveries", err, "")
 }
 
+// eachPage reads a list to its end, by pages of at most that many.
+func eachPage[T any](t testing.TB, limit int, list func(after string, limit int) ([]T, string, error)) (all []T) {
+	t.Helper()
+	for after := ""; ; {
+		page, next, err := list(after, limit)
+		wantCode(t, "a page", err, "")
+		if len(page) > limit {
+			t.Fatalf("a page of %d, want at most %d", len(page), limit)
+		}
+		all = append(all, page...)
+		if after = next; after == "" {
+			return all
+		}
+	}
+}
+
 // same fails the test where got is not want; nil and empty lists are equal.
 func same(t testing.TB, what string, got, want any) {
 	t.Helper()

@@ -21,15 +21,10 @@ func testRulings(t *testing.T, r Records) {
 	waiting := func(want ...audit.Upload) {
 		t.Helper()
 		var got []audit.Upload
-		for after := ""; ; {
-			page, next, err := r.PhotosWaiting(t.Context(), after, 1)
-			wantCode(t, "PhotosWaiting", err, "")
-			for _, j := range page {
-				got = append(got, j.Upload)
-			}
-			if after = next; after == "" {
-				break
-			}
+		for _, j := range eachPage(t, 1, func(after string, limit int) ([]audit.JudgedUpload, string, error) {
+			return r.PhotosWaiting(t.Context(), after, limit)
+		}) {
+			got = append(got, j.Upload)
 		}
 		same(t, "waiting", got, want)
 		n, err := r.CountPhotosWaiting(t.Context(), 10)
@@ -96,16 +91,9 @@ func testRulings(t *testing.T, r Records) {
 		{}: {gone, accepted, undone, rejected}, {UploadID: uploads[0].UploadID}: {undone, rejected}, {UploadID: uploads[1].UploadID}: nil,
 	} {
 		for _, limit := range []int{1, 3, 10} {
-			var got []audit.Ruling
-			for after := ""; ; {
-				page, next, err := r.Rulings(t.Context(), f, after, limit)
-				wantCode(t, "Rulings", err, "")
-				got = append(got, page...)
-				if after = next; after == "" {
-					break
-				}
-			}
-			same(t, "rulings", got, want)
+			same(t, "rulings", eachPage(t, limit, func(after string, limit int) ([]audit.Ruling, string, error) {
+				return r.Rulings(t.Context(), f, after, limit)
+			}), want)
 		}
 	}
 	_, _, err = r.Rulings(t.Context(), audit.RulingFilter{}, "!!!", 10)

@@ -20,15 +20,9 @@ func testChecklists(t *testing.T, r Records) {
 	wantCode(t, "Checklist", err, "")
 	same(t, "checklist", got, "limits: ½\n")
 	wantCode(t, "SaveChecklist", r.SaveChecklist(t.Context(), "guide-0", "limits: 3\n", at(3)), "")
-	var kept []audit.KeptChecklist
-	for after := ""; ; {
-		page, next, err := r.Checklists(t.Context(), after, 1)
-		wantCode(t, "Checklists", err, "")
-		kept = append(kept, page...)
-		if after = next; after == "" {
-			break
-		}
-	}
+	kept := eachPage(t, 1, func(after string, limit int) ([]audit.KeptChecklist, string, error) {
+		return r.Checklists(t.Context(), after, limit)
+	})
 	same(t, "checklists, the latest first", kept, []audit.KeptChecklist{{Version: "guide-0", SHA256: photoID("limits: 3\n"), KeptAt: at(3)},
 		{Version: "guide-1", SHA256: photoID("limits: ½\n"), KeptAt: noon}})
 	_, err = r.Checklist(t.Context(), "guide-2")
@@ -52,15 +46,8 @@ func testRuns(t *testing.T, r Records) {
 	wantCode(t, "Run that is not there", err, audit.CodeNotFound)
 	for _, limit := range []int{1, 2, 3, 7, 8} {
 		var got []string
-		for after := ""; ; {
-			page, next, err := r.Runs(t.Context(), after, limit)
-			wantCode(t, "Runs", err, "")
-			for _, run := range page {
-				got = append(got, run.RunID)
-			}
-			if after = next; after == "" {
-				break
-			}
+		for _, run := range eachPage(t, limit, func(after string, limit int) ([]audit.Run, string, error) { return r.Runs(t.Context(), after, limit) }) {
+			got = append(got, run.RunID)
 		}
 		same(t, fmt.Sprint("runs by ", limit), got, want)
 	}
@@ -83,19 +70,6 @@ func take(t testing.TB, r Records, runID string) *audit.Task {
 	task, err := r.TakeChunk(t.Context(), runID, "W1", at(400), at(401))
 	wantCode(t, "TakeChunk", err, "")
 	return task
-}
-
-// eachPage lists by pages of that many.
-func eachPage[T any](t testing.TB, limit int, list func(after string, limit int) ([]T, string, error)) (all []T) {
-	t.Helper()
-	for after := ""; ; {
-		page, next, err := list(after, limit)
-		wantCode(t, "a page", err, "")
-		all = append(all, page...)
-		if after = next; after == "" {
-			return all
-		}
-	}
 }
 
 func testChunks(t *testing.T, r Records) {
@@ -266,7 +240,7 @@ func testPublished(t *testing.T, r Records) {
 	put(t, r, delivery("T1", "D1", "1 Main St"), delivery("T2", "D2", "2 Main St"))
 	var uploads []audit.Upload
 	first := map[string]audit.Report{}
-	const photos = 280 // several rows of packed reports
+	const photos = 281 // several rows of packed reports
 	for i := range photos {
 		id := "T1"
 		if i >= 20 {

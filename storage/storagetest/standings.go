@@ -198,15 +198,9 @@ func testStandingsAgree(t *testing.T, r Records) {
 	for _, level := range standing.Standings {
 		all, _, err := r.Standings(t.Context(), day, level, "", 100)
 		wantCode(t, "Standings", err, "")
-		var paged []standing.Snapshot
-		for after := ""; ; {
-			page, next, err := r.Standings(t.Context(), day, level, after, 3)
-			wantCode(t, "Standings", err, "")
-			paged = append(paged, page...)
-			if after = next; after == "" {
-				break
-			}
-		}
+		paged := eachPage(t, 3, func(after string, limit int) ([]standing.Snapshot, string, error) {
+			return r.Standings(t.Context(), day, level, after, limit)
+		})
 		if len(paged) != len(all) || slices.ContainsFunc(all, func(s standing.Snapshot) bool { return s.Standing != level }) {
 			t.Errorf("%s: %d standings on pages, %d at once", level, len(paged), len(all))
 		}

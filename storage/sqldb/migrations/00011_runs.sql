@@ -2,6 +2,7 @@
 -- Re-audits are cut into chunks, on which any number of workers work. What a run finds is
 -- kept in run_reports, a few hundred reports a row, and counts from when it is published.
 ALTER TABLE runs ADD COLUMN state TEXT NOT NULL DEFAULT 'published';
+ALTER TABLE runs ADD COLUMN options TEXT NOT NULL DEFAULT ''; -- equal for runs that do the same
 ALTER TABLE runs ADD COLUMN published_at BIGINT NOT NULL DEFAULT 0; -- 0: its reports are in the table reports, or do not count
 UPDATE runs SET state = 'cancelled' WHERE json NOT LIKE '%"finished_at"%';
 CREATE INDEX runs_published ON runs (published_at, run_id) WHERE published_at > 0;

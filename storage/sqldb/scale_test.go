@@ -46,7 +46,8 @@ func claimOf(i int) string { return fmt.Sprintf("C%09d", i) }
 // seedClaims fills a database with n deliveries, a photo and a claim each, n a multiple
 // of a thousand. The first thousand come in as they always do, without fingerprints,
 // whose look-up has its own benchmark; the others are copied from them by the database
-// itself, with ids, times and addresses of their own, and without custody entries.
+// itself, with ids, times and addresses of their own, and without custody entries and the
+// queue of photos that wait for a person.
 func seedClaims(b *testing.B, db *DB, n int) {
 	b.Helper()
 	const block = 1000
@@ -67,14 +68,12 @@ func seedClaims(b *testing.B, db *DB, n int) {
 			}
 		}
 	}
-	const blocks = 50 // copied in one transaction
-	for first := 1; first < n/block; first += blocks {
+	run := func(statements ...string) {
+		b.Helper()
 		if err := db.write(b.Context(), func(s session) error {
-			for i := first; i < min(first+blocks, n/block); i++ {
-				for _, statement := range copyBlock(i) {
-					if _, err := s.exec(b.Context(), statement); err != nil {
-						return err
-					}
+			for _, statement := range statements {
+				if _, err := s.exec(b.Context(), statement); err != nil {
+					return fmt.Errorf("%w in %s", err, statement)
 				}
 			}
 			return nil
@@ -82,43 +81,79 @@ func seedClaims(b *testing.B, db *DB, n int) {
 			b.Fatal(err)
 		}
 	}
+	run(`CREATE TABLE block_numbers (n BIGINT NOT NULL PRIMARY KEY)`,
+		`INSERT INTO block_numbers (n) WITH RECURSIVE up(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < `+fmt.Sprint(n/block)+`) SELECT n FROM up`)
+	for _, table := range copied {
+		run(`CREATE TABLE first_` + table.name + ` AS SELECT * FROM ` + table.name)
+	}
+	const blocks = 50 // copied in one transaction
+	for first := 1; first < n/block; first += blocks {
+		run(copyBlocks(first, min(first+blocks, n/block)-1)...)
+	}
+	for _, table := range copied {
+		run(`DROP TABLE first_` + table.name)
+	}
+	run(`DROP TABLE block_numbers`)
+	if db.dialect == (sqlite{}) {
+		for _, pragma := range []string{"synchronous = FULL", "cache_size = -65536", "shrink_memory", "wal_checkpoint(TRUNCATE)"} {
+			if _, err := db.writer.ExecContext(b.Context(), "PRAGMA "+pragma); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
 	if _, err := db.on(db.writer).exec(b.Context(), `ANALYZE`); err != nil {
 		b.Fatal(err)
 	}
 }
 
-// copyBlock makes the statements that copy the first thousand deliveries and all that
-// hangs on them to the i-th thousand.
-func copyBlock(i int) []string {
-	const (
-		tracking = `replace(%s, 'T000000', 'T{block}')`
-		upload   = `replace(%s, '-bcce-000000000', '-bcce-000{block}')`
-		photo    = `'x{block}' || substr(%s, 8)` // no digest begins like that
-		stop     = `replace(%s, 'mainstreet', 'main{block}street')`
-		later    = `%s + CAST({block} AS BIGINT) * 1000000000`
-		ids      = `>= '01890a5d-ac96-774b-bcce-000000000' AND upload_id < '01890a5d-ac96-774b-bcce-000000001'`
-		photos   = `IN (SELECT photo_id FROM uploads WHERE upload_id ` + ids + `)`
-	)
-	of := func(expression, column string) string { return fmt.Sprintf(expression, column) }
-	inJSON := `replace(` + of(tracking, of(upload, "%s.json")) + `, u.photo_id, ` + of(photo, "u.photo_id") + `)`
-	statements := []string{
-		`INSERT INTO deliveries (tracking_id, driver_id, stop_key, sort_at, imported_at, json, address_key) SELECT ` + of(tracking, "tracking_id") + `, driver_id, ` +
-			of(stop, "stop_key") + `, ` + of(later, "sort_at") + `, imported_at, ` + of(tracking, "json") + `, address_key FROM deliveries WHERE tracking_id >= 'T000000' AND tracking_id < 'T000001'`,
-		`INSERT INTO photos (photo_id, photo_key, version, fingerprint, quality) SELECT ` + of(photo, "photo_id") + `, photo_key + {block}, version, fingerprint, quality
-			FROM photos WHERE photo_id ` + photos,
-		`INSERT INTO measurements (photo_id, version, json) SELECT ` + of(photo, "photo_id") + `, version, json FROM measurements WHERE photo_id ` + photos,
-		`INSERT INTO uploads (upload_id, photo_id, tracking_id, driver_id, stop_key, at, received_at, json) SELECT ` + of(upload, "upload_id") + `, ` + of(photo, "photo_id") + `, ` +
-			of(tracking, "tracking_id") + `, driver_id, ` + of(stop, "stop_key") + `, ` + of(later, "at") + `, ` + of(later, "received_at") + `, ` + of(inJSON, "u") +
-			` FROM uploads u WHERE upload_id ` + ids,
-		`INSERT INTO upload_deliveries (tracking_id, photo_id, upload_id) SELECT ` + of(tracking, "tracking_id") + `, ` + of(photo, "photo_id") + `, ` + of(upload, "upload_id") +
-			` FROM upload_deliveries WHERE tracking_id >= 'T000000' AND tracking_id < 'T000001'`,
-		`INSERT INTO reports (report_id, upload_id, judged_at, json) SELECT ` + of(upload, "r.report_id") + `, ` + of(upload, "r.upload_id") + `, ` + of(later, "r.judged_at") + `, ` +
-			of(inJSON, "r") + ` FROM uploads u JOIN reports r ON r.upload_id = u.upload_id WHERE u.upload_id ` + strings.ReplaceAll(ids, ` upload_id`, ` u.upload_id`),
-		`INSERT INTO claims (claim_id, tracking_id, due_at, imported_at, json) SELECT replace(claim_id, 'C000000', 'C{block}'), ` + of(tracking, "tracking_id") + `, ` +
-			of(later, "due_at") + `, imported_at, ` + of(tracking, `replace(json, 'C000000', 'C{block}')`) + ` FROM claims WHERE claim_id >= 'C000000' AND claim_id < 'C000001'`,
-	}
-	for k := range statements {
-		statements[k] = strings.ReplaceAll(statements[k], "{block}", fmt.Sprintf("%06d", i))
+// What copies have that differs from the first thousand, as SQL of block, the number of
+// a thousand in six digits, and n, the number.
+const (
+	ofTracking = `replace(%s, 'T000000', 'T' || block)`
+	ofUpload   = `replace(%s, '-bcce-000000000', '-bcce-000' || block)`
+	ofPhoto    = `'x' || block || substr(%s, 8)` // no digest begins like that
+	ofStop     = `replace(%s, 'mainstreet', 'main' || block || 'street')`
+	ofClaim    = `replace(%s, 'C000000', 'C' || block)`
+	ofTime     = `%s + n * 1000000000`
+)
+
+// copied are the tables, and the columns of a copy that are made anew.
+var copied = []struct {
+	name    string
+	columns string
+	anew    map[string][]string // a column's expressions, the innermost first
+}{
+	{"deliveries", "tracking_id, driver_id, stop_key, sort_at, imported_at, json, address_key",
+		map[string][]string{"tracking_id": {ofTracking}, "stop_key": {ofStop}, "sort_at": {ofTime}, "json": {ofTracking}}},
+	{"photos", "photo_id, photo_key, version, fingerprint, quality",
+		map[string][]string{"photo_id": {ofPhoto}, "photo_key": {`%s + n`}}},
+	{"measurements", "photo_id, version, json", map[string][]string{"photo_id": {ofPhoto}}},
+	{"uploads", "upload_id, photo_id, tracking_id, driver_id, stop_key, at, received_at, json",
+		map[string][]string{"upload_id": {ofUpload}, "photo_id": {ofPhoto}, "tracking_id": {ofTracking}, "stop_key": {ofStop}, "at": {ofTime}, "received_at": {ofTime},
+			"json": {ofUpload, ofTracking, `replace(%s, photo_id, 'x' || block || substr(photo_id, 8))`}}},
+	{"upload_deliveries", "tracking_id, photo_id, upload_id",
+		map[string][]string{"tracking_id": {ofTracking}, "photo_id": {ofPhoto}, "upload_id": {ofUpload}}},
+	{"reports", "report_id, upload_id, judged_at, json",
+		map[string][]string{"report_id": {ofUpload}, "upload_id": {ofUpload}, "judged_at": {ofTime}, "json": {ofUpload, ofTracking}}},
+	{"claims", "claim_id, tracking_id, due_at, imported_at, json",
+		map[string][]string{"claim_id": {ofClaim}, "tracking_id": {ofTracking}, "due_at": {ofTime}, "json": {ofClaim, ofTracking}}},
+}
+
+// copyBlocks makes the statements that copy the first thousand deliveries, and all that
+// hangs on them, to the thousands from first to last.
+func copyBlocks(first, last int) (statements []string) {
+	for _, table := range copied {
+		var values []string
+		for column := range strings.SplitSeq(table.columns, ", ") {
+			value := column
+			for _, expression := range table.anew[column] {
+				value = fmt.Sprintf(expression, value)
+			}
+			values = append(values, value)
+		}
+		statements = append(statements, fmt.Sprintf(`INSERT INTO %s (%s) SELECT %s FROM
+			(SELECT n, substr(CAST(1000000 + n AS TEXT), 2) AS block FROM block_numbers WHERE n BETWEEN %d AND %d) b CROSS JOIN first_%s f`,
+			table.name, table.columns, strings.Join(values, ", "), first, last, table.name))
 	}
 	return statements
 }

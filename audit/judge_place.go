@@ -127,19 +127,17 @@ func (j *judgement) reuse() Finding {
 	if !j.m.Decoded() && len(j.s.Sightings) == 0 {
 		return unknown(notDecoded)
 	}
-	key, at := j.s.Delivery.Key(), j.s.takenOrReceived()
+	this := Sighting{PhotoID: j.s.PhotoID, StopKey: j.s.Delivery.Key(), At: j.s.takenOrReceived()}
 	quality := 0
 	if j.m.Decoded() {
 		quality = j.m.FingerprintQuality
 	}
 	f := Finding{Result: Pass, Limit: c.FailWithinBits, Unit: "bits"}
 	for _, s := range j.s.Sightings {
-		sameStop := key != "" && s.StopKey == key
-		apart := at.Sub(s.At).Abs()
-		if sameStop && apart <= time.Duration(c.VisitHours*float64(time.Hour)) {
+		if oneVisit(this, s, visitTime(c.VisitHours)) {
 			continue
 		}
-		same := s.PhotoID == j.s.PhotoID
+		same, sameStop := s.PhotoID == this.PhotoID, this.StopKey != "" && s.StopKey == this.StopKey
 		if !same && (float64(min(s.Quality, quality)) < c.MinQuality) {
 			continue
 		}
@@ -147,7 +145,7 @@ func (j *judgement) reuse() Finding {
 		switch {
 		case same || float64(s.Distance) <= c.FailWithinBits:
 			result = Fail
-		case float64(s.Distance) <= c.ReviewWithinBits && sameStop && s.DriverID == j.s.DriverID && apart <= time.Duration(c.ReviewDays*24*float64(time.Hour)):
+		case float64(s.Distance) <= c.ReviewWithinBits && sameStop && s.DriverID == j.s.DriverID && this.At.Sub(s.At).Abs() <= time.Duration(c.ReviewDays*24*float64(time.Hour)):
 			result = Warn
 		}
 		if result == Fail && f.Result != Fail || result == Warn && f.Result == Pass {

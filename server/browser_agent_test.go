@@ -214,7 +214,7 @@ func TestAgentPagesInABrowser(t *testing.T) {
 	for _, page := range []struct{ name, path string }{
 		{"claims", "/agent"}, {"claims-none", "/agent?channel=discover"}, {"claim", "/agent/claims/CLM-2026-00001"}, {"claim-not-on-record", "/agent/claims/CLM-2026-00005"},
 		{"packet", "/agent/packets/" + packet}, {"photo", "/agent/photos/" + photo}, {"photo-large", "/agent/photos/" + photo + "?zoom=2"}, {"review", "/agent/review"},
-		{"fleet", "/agent/fleet"}, {"carrier", "/agent/fleet/carrier"}, {"drivers", "/agent/drivers"}, {"driver", "/agent/drivers/D1"},
+		{"fleet", "/agent/fleet"}, {"carrier", "/agent/fleet/carrier"}, {"reuse", "/agent/reuse"}, {"drivers", "/agent/drivers"}, {"driver", "/agent/drivers/D1"},
 		{"reaudits", "/agent/reaudits"}, {"reaudit", "/agent/reaudits/" + run}, {"checklist", "/agent/checklist"}, {"problem", "/agent/claims/none"},
 	} {
 		t.Run(page.name, func(t *testing.T) {

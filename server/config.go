@@ -125,6 +125,7 @@ type Records interface {
 	Outcomes
 	Attachments
 	Rulings
+	Clusters
 	Tokens
 	Reaudits
 	Webhooks

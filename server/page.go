@@ -52,6 +52,7 @@ func (s *Server) pageRoutes() []route {
 		{method: "POST", path: "/agent/review/{upload_id}", roles: answerers, handle: s.reviewFromPage},
 		{method: "GET", path: "/agent/fleet", roles: claimants, handle: s.fleetPage},
 		{method: "GET", path: "/agent/fleet/carrier", roles: claimants, handle: s.carrierWeekPage},
+		{method: "GET", path: "/agent/reuse", roles: claimants, handle: s.reusePage},
 		{method: "GET", path: "/agent/checklist", roles: claimants, handle: s.checklistPage},
 		{method: "POST", path: "/agent/checklist", roles: claimants, handle: s.tryChecklist},
 		{method: "GET", path: "/agent/drivers", roles: claimants, handle: s.driversPage},

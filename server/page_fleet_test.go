@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +50,14 @@ func TestFleetPage(t *testing.T) {
 	}
 	if got := shown(doc, "[aria-labelledby=watched] tbody th"); len(got) != 1 || got[0] != "D1" {
 		t.Errorf("drivers: %q", got)
+	}
+	reused := decodeAs[List[audit.Cluster]](t, s.get(t, audit.Agent, "/api/v1/clusters?driver_id=D1"))
+	if len(reused.Items) != 1 || len(reused.Items[0].Uploads) != 2 || reused.Items[0].Uploads[0].TrackingID != "T1" || reused.Items[0].Uploads[1].TrackingID != "T3" {
+		t.Errorf("clusters: %+v", reused)
+	}
+	_, doc = b.open(t, "/agent/reuse")
+	if got := shown(doc, "main h2, .gallery .badge"); !slices.Equal(got, []string{"2 uploads, 2 stops, 1 driver", "First sent", "The same file"}) {
+		t.Errorf("pictures used again: %q", got)
 	}
 	for path, want := range map[string]int{"/agent/fleet?days=28": 200, "/agent/fleet?days=0": 422, "/agent/fleet?days=x": 422} {
 		if r, _ := b.open(t, path); r.StatusCode != want {

@@ -90,6 +90,7 @@ func (s *Server) apiRoutes() []route {
 
 		{method: "POST", path: v1 + "/uploads/{upload_id}/review", roles: answerers, doc: &addRulingDoc, enlist: typed(s.addRuling)},
 		{method: "GET", path: v1 + "/reviews", roles: claimants, doc: &rulingsDoc, enlist: typed(s.rulings)},
+		{method: "GET", path: v1 + "/clusters", roles: claimants, doc: &clustersDoc, enlist: typed(s.clusters)},
 		{method: "GET", path: v1 + "/reviews/waiting", roles: claimants, doc: &waitingDoc, enlist: typed(s.waitingUploads)},
 
 		{method: "POST", path: v1 + "/claims", roles: claimants, doc: &importClaimsDoc, handle: importRows(s, s.records.PutClaims)},

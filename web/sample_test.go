@@ -194,7 +194,11 @@ func full() map[string]Page {
 		"standing":        DriverStanding{base, assessed, days, "C1", standing.Great},
 		"standing_own":    DriverStanding{Base: driver, Report: assessed, History: days},
 		"drivers":         Drivers{base, []standing.Snapshot{{DriverID: "D7", Day: "2026-05-04", ComputedAt: now, Assessment: assessed.Assessment}}, standing.Fair, "c"},
-		"reaudits":        Reaudits{base, []audit.Run{running, run}, "c"},
+		"reuse": Reuse{base, "", 31, []audit.Cluster{{Uploads: []audit.Sighting{
+			{UploadID: "U1", PhotoID: photoID, TrackingID: "TBA310000000101", DriverID: "D7", StopKey: "a", At: now.AddDate(0, 0, -1)},
+			{UploadID: "U2", PhotoID: photoID, TrackingID: "TBA310000000102", DriverID: "D7", StopKey: "b", At: now},
+			{UploadID: "U3", PhotoID: strings.Repeat("0", 64), TrackingID: "TBA310000000103", StopKey: "c", At: now, Distance: 1, Quality: 80}}, More: true}}, "", "c"},
+		"reaudits": Reaudits{base, []audit.Run{running, run}, "c"},
 		"reaudit": Reaudit{base, run, []FlipRow{
 			{audit.Flip{UploadID: "U1", PhotoID: photoID, TrackingID: "TBA310000000101", DriverID: "D7", Before: audit.Accept, After: audit.Retake, Check: "blur", Detail: "blur 1.31 (limit 1)"},
 				Changes(report(audit.Accept, 95, bright, near), report(audit.Retake, 40, dark, near, houseNr))},
@@ -218,7 +222,7 @@ func empty() map[string]Page {
 	return map[string]Page{
 		"signin": SignIn{}, "home": Home{}, "driver": Driver{Base: d}, "driver_stop": DriverStop{Base: d, Stop: stop}, "driver_verdict": DriverVerdict{Base: d, Stop: stop},
 		"driver_rejects": DriverRejects{Base: d}, "driver_disputes": DriverDisputes{Base: d}, "driver_dispute": DriverDispute{Base: d, DisputeRow: DisputeRow{Claim: dispute.Claim{ClaimID: "C1"}}},
-		"review": Review{}, "fleet": Fleet{Days: 7}, "fleet_counted": Fleet{Days: 7, Counted: standing.NewFleet(now, now)}, "fleet_carrier": CarrierWeek{Week: "2026-W19"}, "checklist": Checklist{}, "checklist_untried": Checklist{Trial: NewTrial(audit.Guide2026())},
+		"reuse": Reuse{}, "review": Review{}, "fleet": Fleet{Days: 7}, "fleet_counted": Fleet{Days: 7, Counted: standing.NewFleet(now, now)}, "fleet_carrier": CarrierWeek{Week: "2026-W19"}, "checklist": Checklist{}, "checklist_untried": Checklist{Trial: NewTrial(audit.Guide2026())},
 		"agent_packet": AgentPacket{Packet: dispute.Packet{ClaimID: "C1"}}, "agent_photo": AgentPhoto{PhotoID: photoID},
 		"agent": Agent{}, "agent_claim": AgentClaim{CaseFile: dispute.CaseFile{Claim: dispute.Claim{ClaimID: "C1"}}}, "reaudits": Reaudits{}, "standing": DriverStanding{Base: Base{Role: audit.Agent}, Report: standing.Targets2026().Judge(standing.Facts{DriverID: "D1"}, now)},
 		"drivers": Drivers{}, "reaudit": Reaudit{}, "problem": Problem{},
@@ -274,6 +278,7 @@ func hostile(t *testing.T) map[string]Page {
 			dispute.Around{Stop: past, Driver: past}},
 		"standing": DriverStanding{base, evilReport, []standing.Day{{Day: evil, Standing: evil, Changes: []standing.Change{{Figure: evil, From: evil, To: evil}}, Events: evilReport.Events}}, evil, evil},
 		"drivers":  Drivers{base, []standing.Snapshot{{DriverID: evil, Day: evil, Assessment: evilReport.Assessment}}, evil, evil},
+		"reuse":    Reuse{base, evil, 31, []audit.Cluster{{Uploads: []audit.Sighting{{UploadID: evil, PhotoID: evil, TrackingID: evil, DriverID: evil, StopKey: evil}, {PhotoID: evil, TrackingID: evil, DriverID: evil}}}}, evil, evil},
 		"reaudits": Reaudits{base, []audit.Run{run}, evil},
 		"reaudit":  Reaudit{base, run, []FlipRow{{flip, []FindingChange{{f, f}}}}, evil, evil},
 		"fleet": Fleet{base, 7, &standing.Fleet{Days: []standing.FleetDay{{Day: evil, VerdictCounts: standing.VerdictCounts{Retake: 1}}}, Drivers: []standing.FleetDriver{{DriverID: evil, VerdictCounts: standing.VerdictCounts{Retake: 1}}},

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"fmt"
 	"time"
 )
 
@@ -114,8 +113,5 @@ func span(d time.Duration) string {
 	case d < 48*time.Hour:
 		n, unit = int(d/time.Hour), "hour"
 	}
-	if n != 1 {
-		unit += "s"
-	}
-	return fmt.Sprintf("%d %s", n, unit)
+	return count(n, unit)
 }

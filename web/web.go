@@ -48,7 +48,7 @@ type Base struct {
 }
 
 // pages are all pages, for parsing their templates at start.
-var pages = []Page{SignIn{}, Home{}, Driver{}, DriverStop{}, DriverVerdict{}, DriverRejects{}, DriverDisputes{}, DriverDispute{}, Agent{}, AgentClaim{}, DriverStanding{}, Drivers{}, Reaudits{}, Reaudit{}, AgentPacket{}, AgentPhoto{}, Review{}, Fleet{}, CarrierWeek{}, Checklist{}, Problem{}}
+var pages = []Page{SignIn{}, Home{}, Driver{}, DriverStop{}, DriverVerdict{}, DriverRejects{}, DriverDisputes{}, DriverDispute{}, Agent{}, AgentClaim{}, DriverStanding{}, Drivers{}, Reaudits{}, Reaudit{}, Reuse{}, AgentPacket{}, AgentPhoto{}, Review{}, Fleet{}, CarrierWeek{}, Checklist{}, Problem{}}
 
 // Pages renders pages. It is safe for concurrent use.
 type Pages struct {

@@ -253,6 +253,14 @@ func quantity(v any, unit string) string {
 	return s + "\u00a0" + unit
 }
 
+// count is a number of things, whose plural ends in s.
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return strconv.Itoa(n) + " " + thing
+}
+
 // number writes two significant decimals below 10, one below 100, none above.
 func number(n float64) string {
 	decimals := 2

@@ -166,7 +166,10 @@ const chunkRows = 1024
 // list is the marks for an IN list, with the ids as arguments; no other argument may
 // come before it. Their number is a power of two, the last id repeated, so that a
 // prepared statement is found again.
-func (s session) list(ids []string) (marks string, args []any) {
+func (s session) list(ids []string) (marks string, args []any) { return s.listFrom(1, ids) }
+
+// listFrom is list where the first mark has another number.
+func (s session) listFrom(first int, ids []string) (marks string, args []any) {
 	n := 1
 	for n < len(ids) {
 		n *= 2
@@ -175,7 +178,7 @@ func (s session) list(ids []string) (marks string, args []any) {
 	for i := range args {
 		args[i] = ids[min(i, len(ids)-1)]
 	}
-	return s.marks(1, n), args
+	return s.marks(first, n), args
 }
 
 // marks is n marks for arguments, the first one's number given. Both databases know

@@ -54,6 +54,7 @@ type Records interface {
 	PhotosWaiting(ctx context.Context, after string, limit int) ([]audit.JudgedUpload, string, error)
 	CountPhotosWaiting(ctx context.Context, most int) (int, error)
 	Rulings(ctx context.Context, f audit.RulingFilter, after string, limit int) ([]audit.Ruling, string, error)
+	Clusters(ctx context.Context, f audit.ClusterFilter, after string, limit int) ([]audit.Cluster, string, error)
 	RecentUploads(ctx context.Context, before string, limit int) ([]audit.JudgedUpload, error)
 	RecentCases(ctx context.Context, before string, limit int) ([]audit.Case, error)
 	AddToken(ctx context.Context, t audit.Token) error
@@ -98,6 +99,7 @@ func TestRecords(t *testing.T, fresh func(t *testing.T) (open func(t *testing.T)
 		{"SightingsAtStop", testSightingsAtStop},
 		{"SightingsOfEqualBytes", testSightingsOfEqualBytes},
 		{"SightingsManyOfOneVisit", testSightingsManyOfOneVisit},
+		{"Clusters", testClusters},
 		{"SamePhotoAtOnce", testSamePhotoAtOnce},
 		{"OneDeliveryAtOnce", testOneDeliveryAtOnce},
 		{"OnePhotoTwoDeliveriesAtOnce", testOnePhotoTwoDeliveriesAtOnce},

@@ -86,6 +86,8 @@ type Reaudits interface {
 	Run(ctx context.Context, runID string) (audit.Run, error)
 	// Runs lists them, newest first, from the one after the cursor.
 	Runs(ctx context.Context, after string, limit int) (runs []audit.Run, next string, err error)
+	// OpenRuns lists those that are running, the oldest first.
+	OpenRuns(ctx context.Context) ([]audit.Run, error)
 	// Flips lists the verdicts a run changed, from the one after the cursor.
 	Flips(ctx context.Context, runID, after string, limit int) (flips []audit.Flip, next string, err error)
 	// Failures lists the uploads that a run could not judge, from the one after the cursor.

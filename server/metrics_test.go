@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -55,6 +56,10 @@ func TestMetricsOfStores(t *testing.T) {
 	if r := s.upload(t, audit.Driver, "T1", photoPart([]byte("no photo"))); r.StatusCode != 415 {
 		t.Errorf("no photo at all: %d %s", r.StatusCode, r.body)
 	}
+	for _, run := range []audit.Run{{RunID: "R1", Total: 5}, {RunID: "R2", Total: 2, Done: 1, Flipped: 1}} {
+		run.State, run.StartedAt = audit.RunRunning, time.Now()
+		must(t, s.db.StartRun(t.Context(), run, nil))
+	}
 	before := s.figures(t)
 	must(t, os.RemoveAll(filepath.Join(s.path, "objects")))
 	other := fixtures.Scene{Place: 2, Number: "14", Width: 1000, Height: 750}.JPEG()
@@ -83,6 +88,10 @@ func TestMetricsOfStores(t *testing.T) {
 		{before, "porchlight_store_seconds", store("objects", "put", "ok"), 1},
 		{before, "porchlight_store_seconds", store("objects", "open", "ok"), 1},
 		{before, "porchlight_store_seconds", store("objects", "put", "unavailable"), 0},
+		{before, "porchlight_reaudits_running", nil, 2},
+		{before, "porchlight_reaudit_uploads", map[string]string{"state": "matched"}, 7},
+		{before, "porchlight_reaudit_uploads", map[string]string{"state": "done"}, 1},
+		{after, "porchlight_reaudits_running", nil, 0}, // the records do not answer
 		{after, "porchlight_store_seconds", store("objects", "put", "unavailable"), 1},
 		{after, "porchlight_uploads_total", map[string]string{"result": "unavailable"}, 1},
 	} {

@@ -98,6 +98,7 @@ func New(c Config) (*Server, error) {
 			return nil, fmt.Errorf("server: Config.PublicURL: %w", err)
 		}
 	}
+	s.metrics.registry.MustRegister(newReauditFigures(s.records, s.log))
 	if err := s.register(c.Version, c.TrustedProxies); err != nil {
 		return nil, err
 	}

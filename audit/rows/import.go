@@ -39,7 +39,10 @@ func (s *Summary) reject(line int, err error) {
 
 // rowCodes are the errors of put that are one row's own fault.
 var rowCodes = []audit.Code{audit.CodeInvalid, audit.CodeUnknownField, audit.CodeNotFound, audit.CodeConflict,
-	audit.CodeImmutable, audit.CodeForbidden, audit.CodeDelivery, audit.CodeNotYours}
+	audit.CodeImmutable, audit.CodeForbidden, audit.CodeDelivery, audit.CodeNotYours, audit.CodeEmpty, audit.CodeTooLarge, audit.CodeNotAPhoto}
+
+// OwnFault tells whether an error of put is one row's own fault, and no other's.
+func OwnFault(err error) bool { return slices.Contains(rowCodes, audit.ErrorCode(err)) }
 
 // Import puts the good rows of a sequence in batches of at most batch rows (1 where it
 // is less) and sums up. put keeps all of its rows or none, and answers what it did with
@@ -103,7 +106,7 @@ func (s *Summary) put(ctx context.Context, lines []int, n int, put func(i, j int
 	switch {
 	case err == nil:
 		return s.count(changes, n)
-	case !slices.Contains(rowCodes, audit.ErrorCode(err)):
+	case !OwnFault(err):
 		return err
 	case n == 1:
 		s.reject(lines[0], err)
@@ -121,7 +124,7 @@ func (s *Summary) put(ctx context.Context, lines []int, n int, put func(i, j int
 			}
 			continue
 		}
-		if !slices.Contains(rowCodes, audit.ErrorCode(err)) {
+		if !OwnFault(err) {
 			return err
 		}
 		s.reject(lines[i], err)

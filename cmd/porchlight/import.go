@@ -41,6 +41,8 @@ reports. --week says which week a photo report is of where its rows do not.
 Tracks are rows of driver_id, at, latitude, longitude and accuracy_m, or with --driver a
 GPX or GeoJSON file of that driver's.
 
+Photos that are in a folder or a bucket already come in by porchlight import photos.
+
 Exit status: 0 all rows are in; 1 some were rejected; 2 the file could not be read on.`,
 		Args:      cobra.ExactArgs(2),
 		ValidArgs: []string{"deliveries", "claims", "tracks", "blocks", "feedback", "concessions", "photo-reports"},
@@ -88,6 +90,7 @@ Exit status: 0 all rows are in; 1 some were rejected; 2 the file could not be re
 			return fmt.Errorf("import %q: %s can be imported", args[0], strings.Join(cmd.ValidArgs, ", "))
 		},
 	}
+	cmd.AddCommand(importPhotosCommand())
 	s.flags(cmd.Flags())
 	cmd.Flags().StringVar(&driver, "driver", "", "`ID` of the driver whose GPX or GeoJSON track FILE is")
 	cmd.Flags().StringVar(&format, "format", "", "json, ndjson or csv; default by the file's name or first bytes")
@@ -97,6 +100,10 @@ Exit status: 0 all rows are in; 1 some were rejected; 2 the file could not be re
 }
 
 func importFile[T any](cmd *cobra.Command, name, format string, asJSON bool, put func(context.Context, []T) ([]audit.Change, error)) error {
+	return importRows(cmd, name, format, asJSON, importBatch, put)
+}
+
+func importRows[T any](cmd *cobra.Command, name, format string, asJSON bool, batch int, put func(context.Context, []T) ([]audit.Change, error)) error {
 	in := io.Reader(os.Stdin)
 	if name != "-" {
 		f, err := os.Open(name)
@@ -116,7 +123,7 @@ func importFile[T any](cmd *cobra.Command, name, format string, asJSON bool, put
 		}
 	}
 	bar := newBar(cmd.ErrOrStderr(), -1, "rows")
-	sum, err := rows.Import(cmd.Context(), rows.Read[T](r, f), importBatch, put, func(s rows.Summary) { bar.Set(s.Rows()) })
+	sum, err := rows.Import(cmd.Context(), rows.Read[T](r, f), batch, put, func(s rows.Summary) { bar.Set(s.Rows()) })
 	bar.Finish()
 	if out := cmd.OutOrStdout(); asJSON {
 		json.NewEncoder(out).Encode(sum)

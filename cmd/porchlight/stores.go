@@ -143,9 +143,20 @@ func (s *storeSettings) openObjects(ctx context.Context) (objectLister, error) {
 	if mode != s3.Compliance && mode != s3.Governance {
 		return nil, fmt.Errorf("--object-lock-mode %q is not compliance or governance", s.lockMode)
 	}
-	u, err := url.Parse(s.objects)
+	c, err := bucket(s.objects)
+	if err != nil {
+		return nil, fmt.Errorf("--objects: %w", err)
+	}
+	c.Retention, c.LockMode = s.retention, mode
+	return s3.Open(ctx, c)
+}
+
+// bucket is what s3://BUCKET[/PREFIX] means, with the keys and the address that are in the
+// environment.
+func bucket(name string) (c s3.Config, err error) {
+	u, err := url.Parse(name)
 	if err != nil || u.Scheme != "s3" || u.Host == "" {
-		return nil, fmt.Errorf("--objects %q is not s3://BUCKET or s3://BUCKET/PREFIX", s.objects)
+		return c, fmt.Errorf("%q is not s3://BUCKET or s3://BUCKET/PREFIX", name)
 	}
 	endpoint := os.Getenv("AWS_ENDPOINT_URL_S3")
 	if endpoint == "" {
@@ -156,13 +167,13 @@ func (s *storeSettings) openObjects(ctx context.Context) (objectLister, error) {
 	}
 	at, err := url.Parse(endpoint)
 	if err != nil || at.Host == "" || (at.Scheme != "http" && at.Scheme != "https") {
-		return nil, fmt.Errorf("AWS_ENDPOINT_URL %q is not http://HOST:PORT or https://HOST", endpoint)
+		return c, fmt.Errorf("AWS_ENDPOINT_URL %q is not http://HOST:PORT or https://HOST", endpoint)
 	}
-	return s3.Open(ctx, s3.Config{
+	return s3.Config{
 		Endpoint: at.Host, Secure: at.Scheme == "https", Region: os.Getenv("AWS_REGION"),
 		AccessKey: os.Getenv("AWS_ACCESS_KEY_ID"), SecretKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN"),
-		Bucket: u.Host, Prefix: strings.Trim(u.Path, "/"), Retention: s.retention, LockMode: mode,
-	})
+		Bucket: u.Host, Prefix: strings.Trim(u.Path, "/"),
+	}, nil
 }
 
 // readChecklist reads the checklist file, or gives the built-in one for no name.

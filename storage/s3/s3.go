@@ -44,7 +44,8 @@ type Config struct {
 	SecretKey    string
 	SessionToken string
 	Secure       bool   // HTTPS
-	Bucket       string // made where absent
+	Bucket       string // made where absent, unless it must exist
+	MustExist    bool
 	Prefix       string // before every key, without a slash at its end; may be empty
 	// Retention locks every object for that long from when it is put. 0: no lock.
 	Retention time.Duration
@@ -72,7 +73,8 @@ const (
 
 // Open reaches the store and makes the bucket where it is absent. Errors:
 // [audit.CodeInvalid] for a configuration that cannot be, or retention on a bucket
-// without object lock; [audit.CodeUnavailable].
+// without object lock; [audit.CodeNotFound] where the bucket must exist and does not;
+// [audit.CodeUnavailable].
 func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Region == "" {
 		c.Region = "us-east-1"
@@ -141,6 +143,9 @@ func (s *Store) makeBucket(ctx context.Context) error {
 	}
 	if there {
 		return nil
+	}
+	if s.config.MustExist {
+		return audit.Errorf(audit.CodeNotFound, "there is no bucket %s", s.config.Bucket)
 	}
 	err = s.client.MakeBucket(ctx, s.config.Bucket, minio.MakeBucketOptions{Region: s.config.Region, ObjectLocking: s.config.Retention > 0})
 	if minio.ToErrorResponse(err).Code == "BucketAlreadyOwnedByYou" { // another program was faster

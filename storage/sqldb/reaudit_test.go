@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -125,43 +126,109 @@ func reportsBy(t testing.TB, db *DB, checklist string) (n int) {
 	return n
 }
 
-// TestPoisonedUpload holds that an upload that cannot be judged fails alone.
+// TestRunsAtOnce works on two runs at once, each with workers of its own, while somebody
+// tries to keep another text under the version of one of their checklists.
+func TestRunsAtOnce(t *testing.T) {
+	both(t, func(t *testing.T, db *DB) {
+		const n = 60
+		for i := range n {
+			sample(t, db, i)
+		}
+		versions := []string{"strict-1", "strict-2"}
+		runs := make([]audit.Run, len(versions))
+		services := []*audit.Service{service(db), service(db)}
+		services[1].NewID = func() string { return "other-" + services[0].NewID() }
+		var working sync.WaitGroup
+		for i, version := range versions {
+			working.Go(func() {
+				edited := audit.ErrorCode(nil)
+				run, err := services[i].Reaudit(t.Context(), audit.ReauditOptions{Checklist: stricter(t, version), ChunkSize: 7, WorkOptions: audit.WorkOptions{Workers: 2, Progress: func(r audit.Run) {
+					if r.ChunksDone == 2 {
+						edited = audit.ErrorCode(db.SaveChecklist(t.Context(), version, audit.Guide2026().Text(), time.Now()))
+					}
+				}}})
+				if err != nil || run.State != audit.RunPublished || run.Done != n || run.Total != n || run.Failed != 0 || run.Skipped != 0 || run.ChunksDone != run.Chunks {
+					t.Errorf("%s: %+v, %v", version, run, err)
+				}
+				if edited != audit.CodeConflict {
+					t.Errorf("%s was kept with other contents: %q", version, edited)
+				}
+				runs[i] = run
+			})
+		}
+		working.Wait()
+		of := map[string]int{}
+		for i := range n {
+			u, _ := sampleUpload(i)
+			reports, err := db.Reports(t.Context(), u.PhotoID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range reports {
+				of[r.RunID+" "+r.Checklist]++
+			}
+		}
+		if of[runs[0].RunID+" strict-1"] != n || of[runs[1].RunID+" strict-2"] != n || len(of) != 3 {
+			t.Errorf("reports by run and checklist: %v, want %d of each run", of, n)
+		}
+	})
+}
+
+// TestPoisonedUpload holds that an upload that cannot be judged fails alone: one whose
+// photo breaks the decoder, one whose photo was altered, and those whose photos are gone.
 func TestPoisonedUpload(t *testing.T) {
 	both(t, func(t *testing.T, db *DB) {
-		for i := range 5 {
+		for i := range 6 {
 			sample(t, db, i)
 		}
 		s := service(db)
-		s.Measure = func(context.Context, []byte) (audit.Measurement, error) { panic("a photo that no decoder survives") }
-		s.Objects = oneObject("photo 2")
+		s.Measure = func(_ context.Context, b []byte) (audit.Measurement, error) {
+			if string(b) == "photo 2" {
+				panic("a photo that no decoder survives")
+			}
+			return audit.Measurement{Version: "measured anew"}, nil
+		}
+		s.Objects = fewObjects{"photo 2": "photo 2", "photo 3": "photo X", "photo 4": "photo 4"}
 		run, err := s.Reaudit(t.Context(), audit.ReauditOptions{Measure: true, ChunkSize: 2})
-		if err != nil || run.Done != 5 || run.Failed != 5 || run.State != audit.RunPublished || run.Flipped != 0 {
+		if err != nil || run.Done != 6 || run.Failed != 5 || run.State != audit.RunPublished {
 			t.Fatalf("run = %+v, %v", run, err)
 		}
 		failures, _, err := db.Failures(t.Context(), run.RunID, "", 10)
 		if err != nil || len(failures) != 5 {
 			t.Fatalf("%d failures, %v", len(failures), err)
 		}
-		for i, f := range failures {
-			if want := map[bool]audit.Code{true: audit.CodeInternal, false: audit.CodeNotFound}[i == 2]; f.Code != want || f.Reason == "" {
-				t.Errorf("%+v, want code %s", f, want)
+		got := map[string]audit.Code{}
+		for _, f := range failures {
+			if got[f.PhotoID] = f.Code; f.Reason == "" {
+				t.Errorf("%+v has no reason", f)
 			}
+		}
+		want := map[string]audit.Code{}
+		for i, code := range []audit.Code{audit.CodeNotFound, audit.CodeNotFound, audit.CodeInternal, audit.CodeCorrupted, "", audit.CodeNotFound} {
+			if code != "" {
+				want[audit.PhotoID(fmt.Appendf(nil, "photo %d", i))] = code
+			}
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("failures: %v, want %v", got, want)
 		}
 	})
 }
 
-// oneObject is a store of one photo.
-type oneObject string
+// fewObjects is a store that has some photos: what is kept in place of each.
+type fewObjects map[string]string
 
-func (o oneObject) Put(context.Context, string, []byte, string) error {
+func (o fewObjects) Put(context.Context, string, []byte, string) error {
 	return audit.Errorf(audit.CodeImmutable, "nothing is put here")
 }
 
-func (o oneObject) Open(_ context.Context, key string) (io.ReadCloser, int64, error) {
-	if key != audit.ObjectKey(audit.PhotoID([]byte(o))) {
-		return nil, 0, audit.Errorf(audit.CodeNotFound, "no such object")
+func (o fewObjects) Open(_ context.Context, key string) (io.ReadCloser, int64, error) {
+	for photo, kept := range o {
+		if key == audit.ObjectKey(audit.PhotoID([]byte(photo))) {
+			return io.NopCloser(strings.NewReader(kept)), int64(len(kept)), nil
+		}
 	}
-	return io.NopCloser(strings.NewReader(string(o))), int64(len(o)), nil
+	return nil, 0, audit.Errorf(audit.CodeNotFound, "no such object")
 }
 
 // BenchmarkReaudit judges PORCHLIGHT_BENCH_UPLOADS stored measurements again by another

@@ -12,7 +12,8 @@ import (
 
 // BenchmarkClaimAmongMany looks up claims with all their evidence and recommendation
 // among PORCHLIGHT_BENCH_CLAIMS deliveries, each with a photo and a claim, on SQLite
-// and, where there is one, on Postgres. It reports the middle and the slowest percent.
+// and, where there is one, on Postgres. It reports the middle and the slowest percent, and
+// what a delivery with its photo, report and claim takes in the database.
 func BenchmarkClaimAmongMany(b *testing.B) {
 	n := benchSize("PORCHLIGHT_BENCH_CLAIMS", 20_000)
 	for _, on := range databases {
@@ -37,6 +38,14 @@ func BenchmarkClaimAmongMany(b *testing.B) {
 			slices.Sort(took)
 			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
 			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+			size, err := one(b.Context(), db.on(db.reader), "size", func(scan func(...any) error) (n int64, err error) {
+				err = scan(&n)
+				return n, err
+			}, map[bool]string{true: `SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()`, false: `SELECT pg_database_size(current_database())`}[db.dialect == (sqlite{})])
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(size)/float64(n), "bytes/delivery")
 		})
 	}
 }

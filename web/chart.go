@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // A chart is drawn in these units, so that its text is as large as the page's where two
@@ -161,8 +162,8 @@ func (c Chart) Scale() []Tick {
 	return out
 }
 
-// mostLabels is how many labels stand side by side below a chart.
-const mostLabels = 7
+// labelLetters is how many letters, with a gap each, stand side by side below a chart.
+const labelLetters = 56
 
 // Labels are the columns' labels, as many as find room.
 func (c Chart) Labels() []Tick {
@@ -171,7 +172,12 @@ func (c Chart) Labels() []Tick {
 		return nil
 	}
 	width := (chartWidth - chartLeft - chartRight) / float64(n)
-	every := (n + mostLabels - 1) / mostLabels
+	longest := 0
+	for _, col := range c.Columns {
+		longest = max(longest, utf8.RuneCountInString(col.Label))
+	}
+	room := max(1, labelLetters/(longest+2))
+	every := (n + room - 1) / room
 	var out []Tick
 	for i := 0; i < n; i += every {
 		out = append(out, Tick{X: chartLeft + (float64(i)+0.5)*width, Y: chartHeight - 8, Label: c.Columns[i].Label})

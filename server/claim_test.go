@@ -1,9 +1,11 @@
 package server
 
 import (
+	"archive/zip"
 	"bytes"
 	"fmt"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -58,9 +60,46 @@ func TestClaimToPacket(t *testing.T) {
 	if err != nil || !v.Valid() {
 		t.Errorf("the ZIP is not valid: %v %s", err, v)
 	}
+	namesWhatWasAltered(t, s, zip.body)
 	again := s.get(t, audit.Agent, "/api/v1/packets/"+p.PacketID+".zip")
 	if !bytes.Equal(zip.body, again.body) {
 		t.Error("the ZIP differs the second time")
+	}
+}
+
+// namesWhatWasAltered changes bytes all over each file of a packet, and holds that the
+// packet is no longer valid and the file, or what vouches for it, is named.
+func namesWhatWasAltered(t *testing.T, s *stack, packet []byte) {
+	t.Helper()
+	const samples = 12
+	z, err := zip.NewReader(bytes.NewReader(packet), int64(len(packet)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, f := range z.File {
+		from, err := f.DataOffset()
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[path.Ext(f.Name)] = true
+		for i := range int64(samples) {
+			b := bytes.Clone(packet)
+			b[from+i*int64(f.UncompressedSize64-1)/(samples-1)] ^= 0x20
+			v, err := dispute.Verify(bytes.NewReader(b), int64(len(b)), s.key.PublicKey(), nil)
+			named := slices.ContainsFunc(v.Problems, func(p dispute.Problem) bool { return p.Part == f.Name })
+			if strings.HasPrefix(f.Name, "manifest.json") { // or its signature, which is then no longer valid
+				named = named || v.Signature.State != dispute.SignatureValid
+			}
+			if err != nil || v.Valid() || !named {
+				t.Errorf("%s, sample %d changed: %v, %s, problems %v", f.Name, i, err, v, v.Problems)
+			}
+		}
+	}
+	for _, ext := range []string{".json", ".pdf", ".jpg", ".minisig"} {
+		if !seen[ext] {
+			t.Errorf("the packet has no %s, but %v", ext, seen)
+		}
 	}
 }
 
@@ -112,6 +151,16 @@ func TestReaudit(t *testing.T) {
 	one := decodeAs[RunWithFlips](t, s.get(t, audit.Dispatch, "/api/v1/reaudits/"+run.RunID))
 	if one.RunID != run.RunID || one.Items == nil || len(one.Items) != 0 {
 		t.Errorf("run = %+v", one)
+	}
+	// A held run's page shows what would change, though nothing has.
+	held := strings.TrimSuffix(s.strictRun(t), "}") + `,"hold":true}`
+	run = decodeAs[audit.Run](t, s.as(t, audit.Admin, "POST", "/api/v1/reaudits", "application/json", held))
+	if run.Flipped != 1 || run.State != audit.RunDone {
+		t.Fatalf("a held run: %+v", run)
+	}
+	_, doc := browser{s, s.signedIn(t, audit.Admin)}.open(t, "/agent/reaudits/"+run.RunID)
+	if got := shown(doc, ".flips tbody tr:nth-child(1) > *"); len(got) != 3 || !strings.HasPrefix(got[1], "Pass") || !strings.HasPrefix(got[2], "Fail") {
+		t.Errorf("what a held run would change: %q", got)
 	}
 	// What the checklist has judged is not judged again, unless that is asked for.
 	run = decodeAs[audit.Run](t, s.as(t, audit.Admin, "POST", "/api/v1/reaudits", "application/json", `{"hold":true}`))

@@ -90,6 +90,8 @@ type Reaudits interface {
 	OpenRuns(ctx context.Context) ([]audit.Run, error)
 	// Flips lists the verdicts a run changed, from the one after the cursor.
 	Flips(ctx context.Context, runID, after string, limit int) (flips []audit.Flip, next string, err error)
+	// RunReport finds the report that a run made of an upload, whether it counts or not.
+	RunReport(ctx context.Context, runID, uploadID string) (r audit.Report, ok bool, err error)
 	// Failures lists the uploads that a run could not judge, from the one after the cursor.
 	Failures(ctx context.Context, runID, after string, limit int) (failures []audit.Failure, next string, err error)
 	// ChangeRun brings a run into another state. Errors: [audit.CodeNotFound], [audit.CodeConflict].

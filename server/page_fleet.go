@@ -121,13 +121,18 @@ func (s *Server) reauditPage(c *gin.Context) error {
 			return err
 		}
 		before, after := aroundRun(reports, f.UploadID, run.RunID)
+		if after.ReportID == "" { // it does not count, or not yet
+			if after, _, err = s.records.RunReport(ctx, run.RunID, f.UploadID); err != nil {
+				return err
+			}
+		}
 		page.Flips = append(page.Flips, web.FlipRow{Flip: f, Findings: web.Changes(before, after)})
 	}
 	return s.render(c, http.StatusOK, page)
 }
 
 // aroundRun finds an upload's report by a run, and the one before it, among a photo's
-// reports, oldest first.
+// reports, oldest first. Where the run has none among them, the one before is the latest.
 func aroundRun(reports []audit.Report, uploadID, runID string) (before, after audit.Report) {
 	for _, r := range reports {
 		if r.UploadID != uploadID {
@@ -138,7 +143,7 @@ func aroundRun(reports []audit.Report, uploadID, runID string) (before, after au
 		}
 		before = r
 	}
-	return audit.Report{}, audit.Report{}
+	return before, audit.Report{}
 }
 
 // changeReauditFromPage is POST /agent/reaudits/{run_id}/state.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -272,6 +273,35 @@ func BenchmarkWriteZIP(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkWriteBulk streams a thousand packets of 9 MB. peak-MiB is the most memory that
+// was in use when a packet began, the photos' own 9 MB with it.
+func BenchmarkWriteBulk(b *testing.B) {
+	service, _ := large(b)
+	kept := service.Records.(records)
+	const packets = 1000
+	var most uint64
+	for b.Loop() {
+		err := service.WriteBulk(b.Context(), io.Discard, func(yield func(Claim, error) bool) {
+			for i := range packets {
+				clear(kept.packets) // a database keeps them elsewhere
+				if i%50 == 49 {
+					var m runtime.MemStats
+					runtime.ReadMemStats(&m)
+					most = max(most, m.HeapInuse)
+				}
+				if !yield(claim(), nil) {
+					return
+				}
+			}
+		}, "")
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(b.Elapsed().Seconds()*1000/float64(b.N*packets), "ms/packet")
+	b.ReportMetric(float64(most)/(1<<20), "peak-MiB")
 }
 
 func BenchmarkVerify(b *testing.B) {

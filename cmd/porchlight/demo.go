@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,6 +84,17 @@ func fillDemo(ctx context.Context, out, progress io.Writer, st *stores, folder s
 	if err := importDemo(ctx, folder, "claims.json", func(ctx context.Context, c []dispute.Claim) ([]audit.Change, error) {
 		return st.db.PutClaims(ctx, c, now)
 	}); err != nil {
+		return err
+	}
+	if err := importDemo(ctx, folder, "events.ndjson", func(ctx context.Context, e []dispute.Event) ([]audit.Change, error) {
+		for i := range e {
+			e[i].RecordedAt = now
+		}
+		return slices.Repeat([]audit.Change{audit.Created}, len(e)), st.db.AddEvents(ctx, e)
+	}); err != nil {
+		return err
+	}
+	if err := importDemo(ctx, folder, "tracks.csv", st.db.PutTrack); err != nil {
 		return err
 	}
 	driver := map[string]string{}

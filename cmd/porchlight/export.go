@@ -229,6 +229,14 @@ func columnNames[T any]() (names []string) {
 	return names
 }
 
+// plainCell is a text that a spreadsheet does not take for a formula (OWASP, CSV injection).
+func plainCell(v string) string {
+	if v != "" && strings.ContainsRune("=+-@\t\r", rune(v[0])) {
+		return "'" + v
+	}
+	return v
+}
+
 // cells are a row's values as CSV has them.
 func cells(row any) (all []string) {
 	v := reflect.ValueOf(row)
@@ -247,11 +255,7 @@ func cells(row any) (all []string) {
 		case float64:
 			all = append(all, strconv.FormatFloat(value, 'f', -1, 64))
 		case string:
-			// A spreadsheet takes these for formulas (OWASP, CSV injection).
-			if value != "" && strings.ContainsRune("=+-@\t\r", rune(value[0])) {
-				value = "'" + value
-			}
-			all = append(all, value)
+			all = append(all, plainCell(value))
 		default:
 			all = append(all, fmt.Sprint(value))
 		}

@@ -114,6 +114,68 @@ func TestReauditKilled(t *testing.T) {
 	}
 }
 
+// TestReauditOutlivesTheDatabase takes the database away in the midst of a re-audit and
+// brings it back: the service goes on, and every upload is judged once.
+func TestReauditOutlivesTheDatabase(t *testing.T) {
+	database, flags := ownPostgres(t)
+	at := append([]string{"--data", t.TempDir()}, flags...)
+	p := startServer(t, append(at, "--log-level", "error", "--work-rate", "10")...)
+	admin := newToken(t, at, "--role", "admin")
+	const n = 40
+	newStorm(t, p, at, n).run(nil)
+	st, err := (&storeSettings{data: at[1], database: flags[1]}).open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := st.audit.StartReaudit(t.Context(), audit.ReauditOptions{Again: true, Hold: true, ChunkSize: 1})
+	if err != nil || run.Total != n {
+		t.Fatalf("%+v, %v", run, err)
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	until := func(what string, enough func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+			a, err := p.try("GET", "/api/v1/reaudits/"+run.RunID, admin, "", nil)
+			if err == nil && a.status == http.StatusOK {
+				a.json(t, &run)
+			}
+			if enough() {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: still %+v", what, run)
+			}
+		}
+	}
+	until("some are judged", func() bool { return run.Done >= 5 })
+	judged := run.Done
+	database.kill()
+	time.Sleep(time.Second)
+	database.start()
+	until("all are judged", func() bool { return run.Ended() })
+	t.Logf("%d of %d were judged when the database went", judged, n)
+	if run.State != audit.RunDone || run.Done != n || run.Total != n || run.Failed != 0 || run.Skipped != 0 || run.ChunksDone != n {
+		t.Errorf("the run is %+v", run)
+	}
+	if judged == n {
+		t.Error("the database went too late to disturb anything")
+	}
+	p.do(http.StatusOK, "POST", "/api/v1/reaudits/"+run.RunID+"/state", admin, "application/json", []byte(`{"state":"published"}`))
+	for i := range n {
+		var reports struct{ Items []audit.Report }
+		id := audit.PhotoID(fixtures.Scene{Place: uint64(i), Shot: 1, Number: fmt.Sprint(i), Width: 320, Height: 240}.JPEG())
+		p.do(http.StatusOK, "GET", "/api/v1/photos/"+id+"/reports", admin, "", nil).json(t, &reports)
+		if len(reports.Items) != 2 || reports.Items[1].RunID != run.RunID {
+			t.Errorf("photo %d has %d reports, want the first and the run's", i, len(reports.Items))
+		}
+	}
+	if out, err := program(append([]string{"verify", "--custody"}, at...)...).CombinedOutput(); err != nil {
+		t.Errorf("the custody log: %v\n%s", err, out)
+	}
+}
+
 // lastLine runs a command and reads the last line that it prints as JSON.
 func lastLine(t *testing.T, c *exec.Cmd, v any) {
 	t.Helper()

@@ -142,7 +142,7 @@ func writeFlips(ctx context.Context, w io.Writer, st *stores, runID string) erro
 			}
 			claims += claim.ClaimID
 		}
-		return c.Write([]string{f.TrackingID, f.DriverID, f.PhotoID, f.UploadID, string(f.Before), string(f.After), f.Check, f.Detail, claims})
+		return c.Write([]string{plainCell(f.TrackingID), plainCell(f.DriverID), f.PhotoID, f.UploadID, string(f.Before), string(f.After), f.Check, plainCell(f.Detail), plainCell(claims)})
 	})
 	c.Flush()
 	return errors.Join(err, c.Error())
@@ -155,7 +155,7 @@ func writeFailures(ctx context.Context, w io.Writer, st *stores, runID string) e
 	c := csv.NewWriter(w)
 	c.Write([]string{"tracking_id", "photo_id", "upload_id", "code", "reason"})
 	err := pages(func(after string) ([]audit.Failure, string, error) { return st.db.Failures(ctx, runID, after, onPage) }, func(f audit.Failure) error {
-		return c.Write([]string{f.TrackingID, f.PhotoID, f.UploadID, string(f.Code), f.Reason})
+		return c.Write([]string{plainCell(f.TrackingID), f.PhotoID, f.UploadID, string(f.Code), plainCell(f.Reason)})
 	})
 	c.Flush()
 	return errors.Join(err, c.Error())

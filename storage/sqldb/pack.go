@@ -135,6 +135,13 @@ func (p *packs) report(ctx context.Context, uploadID string) (audit.Report, bool
 	return p.at.report(uploadID)
 }
 
+// RunReport finds the report that a run made of an upload, whether it counts already or
+// not. ok is false where it made none.
+func (db *DB) RunReport(ctx context.Context, runID, uploadID string) (r audit.Report, ok bool, err error) {
+	p := packs{session: db.on(db.reader), runID: runID}
+	return p.report(ctx, uploadID)
+}
+
 // queryPublished finds the runs whose reports may be later than a time, the latest first.
 const queryPublished = `SELECT published_at, run_id FROM runs WHERE published_at > 0 AND published_at >= $1 ORDER BY published_at DESC, run_id DESC`
 

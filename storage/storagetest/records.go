@@ -62,6 +62,7 @@ type Records interface {
 	Tokens(ctx context.Context, driverID, after string, limit int) ([]audit.Token, string, error)
 	RevokeToken(ctx context.Context, tokenID string, at time.Time) error
 	ChangeRun(ctx context.Context, runID string, to audit.RunState, at time.Time) (audit.Run, error)
+	RunReport(ctx context.Context, runID, uploadID string) (audit.Report, bool, error)
 	Failures(ctx context.Context, runID, after string, limit int) ([]audit.Failure, string, error)
 	Runs(ctx context.Context, after string, limit int) ([]audit.Run, string, error)
 	Flips(ctx context.Context, runID, after string, limit int) ([]audit.Flip, string, error)

@@ -298,6 +298,14 @@ func testPublished(t *testing.T, r Records) {
 	all := judge("R1", audit.Retake, at(1000), func(int) bool { return true })
 	counts("before it is published", first)
 	some := judge("R2", audit.Review, at(2000), func(i int) bool { return i%3 == 0 })
+	for i, want := range map[int]bool{0: true, 1: false} {
+		made, ok, err := r.RunReport(t.Context(), "R2", uploads[i].UploadID)
+		wantCode(t, "RunReport", err, "")
+		same(t, "whether a run that does not count made a report", ok, want)
+		if ok {
+			same(t, "a report that does not count", made, some[uploads[i].UploadID])
+		}
+	}
 	_, err := r.ChangeRun(t.Context(), "R2", audit.RunPublished, at(2001))
 	wantCode(t, "publish", err, "")
 	counts("the second alone is published", some, first)

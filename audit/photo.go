@@ -41,6 +41,20 @@ type Fix struct {
 	AccuracyM *float64 `json:"accuracy_m,omitempty"` // reported error in metres, 95% where the phone says so
 }
 
+// NewFix puts together what a form or a row says of a position; nil where it says nothing.
+// Errors: [CodeInvalid] where a part is missing.
+func NewFix(latitude, longitude, accuracyM *float64) (*Fix, error) {
+	switch {
+	case (latitude == nil) != (longitude == nil):
+		return nil, Errorf(CodeInvalid, "latitude and longitude go together")
+	case latitude != nil:
+		return &Fix{geo.Point{Latitude: *latitude, Longitude: *longitude}, accuracyM}, nil
+	case accuracyM != nil:
+		return nil, Errorf(CodeInvalid, "accuracy_m goes with latitude and longitude")
+	}
+	return nil, nil
+}
+
 // Upload says what a driver's photo is meant to show: which delivery (and which
 // others of the same stop), in what role, when and where the phone says it was taken.
 type Upload struct {

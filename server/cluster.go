@@ -32,7 +32,7 @@ func (s *Server) clusters(ctx context.Context, in *clustersInput) (*body[List[au
 var clustersDoc = operation{
 	id: "list-clusters", tag: "photos", summary: "Pictures that were used again, with all their uploads", errors: []int{422},
 	text: "Uploads of equal bytes, or whose fingerprints differ in no more bits than the checklist's reuse check allows, for other stops or on other visits. " +
-		"Those that were first sent last come first. A page can be short, or empty, while next_cursor is there.",
+		"Those that were first sent last come first. A page can be short, or empty, while next is there.",
 }
 
 // clustersOnPage is how many pictures the page shows.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -83,7 +84,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		audit: c.Audit, dispute: c.Dispute, records: c.Records, objects: c.Objects, pages: c.Pages,
 		log: c.Log, now: c.Now, newID: c.NewID, limits: limits, secure: c.Secure, webhookPrivate: c.WebhookPrivate, targets: cmp.Or(c.Targets, standing.Targets2026()),
-		metrics: newMetrics(c.Version, c.Collectors...), sessions: newSessions(c, limits), crossOrigin: http.NewCrossOriginProtection(),
+		metrics: newMetrics(c.Version, append(slices.Clip(c.Collectors), newReauditFigures(c.Records, c.Log))...), sessions: newSessions(c, limits), crossOrigin: http.NewCrossOriginProtection(),
 		custody: newDisclosures(c.Records, c.Now),
 		signIns: newThrottle(limits.SignIns), bearers: newTokenGuard(limits.FailedTokens),
 		uploads: make(chan struct{}, limits.Uploads), drawing: make(chan struct{}, previewsAtOnce), work: c.Work,
@@ -98,7 +99,6 @@ func New(c Config) (*Server, error) {
 			return nil, fmt.Errorf("server: Config.PublicURL: %w", err)
 		}
 	}
-	s.metrics.registry.MustRegister(newReauditFigures(s.records, s.log))
 	if err := s.register(c.Version, c.TrustedProxies); err != nil {
 		return nil, err
 	}

@@ -180,16 +180,11 @@ func (f form) upload(trackingID string) (audit.Upload, error) {
 		return u, err
 	}
 	accuracy, err := degrees("accuracy_m", one["accuracy_m"])
-	switch {
-	case err != nil:
+	if err != nil {
 		return u, err
-	case (lat == nil) != (lon == nil):
-		return u, invalid("latitude and longitude go together")
-	case lat == nil && accuracy != nil:
-		return u, invalid("accuracy_m goes with latitude and longitude")
-	case lat != nil:
-		u.Fix = &audit.Fix{AccuracyM: accuracy}
-		u.Fix.Latitude, u.Fix.Longitude = *lat, *lon
+	}
+	if u.Fix, err = audit.NewFix(lat, lon, accuracy); err != nil {
+		return u, err
 	}
 	return u, u.Validate()
 }

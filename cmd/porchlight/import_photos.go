@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"porchlight/audit"
-	"porchlight/audit/geo"
 	"porchlight/audit/rows"
 	"porchlight/storage"
 	"porchlight/storage/dir"
@@ -38,15 +37,15 @@ type manifestRow struct {
 	AccuracyM  *float64        `json:"accuracy_m,omitempty"`
 }
 
-func (r manifestRow) upload() audit.Upload {
-	u := audit.Upload{TrackingID: r.TrackingID, Also: r.Also, Role: r.Role, CapturedAt: r.CapturedAt}
+func (r manifestRow) upload() (u audit.Upload, err error) {
+	u = audit.Upload{TrackingID: r.TrackingID, Also: r.Also, Role: r.Role, CapturedAt: r.CapturedAt}
 	if u.Role == "" {
 		u.Role = audit.Placement
 	}
-	if r.Latitude != nil && r.Longitude != nil {
-		u.Fix = &audit.Fix{Point: geo.Point{Latitude: *r.Latitude, Longitude: *r.Longitude}, AccuracyM: r.AccuracyM}
+	if u.Fix, err = audit.NewFix(r.Latitude, r.Longitude, r.AccuracyM); err != nil {
+		return u, err
 	}
-	return u
+	return u, u.Validate()
 }
 
 // Validate says what is wrong with a row. Its error is an [audit.Error].
@@ -54,10 +53,8 @@ func (r manifestRow) Validate() error {
 	if err := storage.CheckKey(r.File); err != nil {
 		return audit.Errorf(audit.CodeInvalid, "file %q is no path within the source", r.File)
 	}
-	if (r.Latitude == nil) != (r.Longitude == nil) {
-		return audit.Errorf(audit.CodeInvalid, "latitude and longitude go together")
-	}
-	return r.upload().Validate()
+	_, err := r.upload()
+	return err
 }
 
 func importPhotosCommand() *cobra.Command {
@@ -210,7 +207,10 @@ func (im *photoImport) put(ctx context.Context, batch []manifestRow) ([]audit.Ch
 // one takes a photo in. Errors: [audit.CodeNotFound] where the source does not have it,
 // and those of [audit.Service.Receive].
 func (im *photoImport) one(ctx context.Context, r manifestRow) (audit.Change, error) {
-	u := r.upload()
+	u, err := r.upload()
+	if err != nil {
+		return "", err
+	}
 	d, err := im.db.Delivery(ctx, u.TrackingID)
 	if audit.ErrorCode(err) == audit.CodeNotFound {
 		return "", audit.Errorf(audit.CodeDelivery, "there is no delivery %s", u.TrackingID)

@@ -18,15 +18,18 @@ const (
 
 // pair is two uploads of like pictures.
 type pair struct {
-	earlier, later audit.Sighting // the later one has the distance and the quality
-	order          [2]int64       // when they were received, Unix microseconds
+	earlier, later sighted // the later one has the distance and the quality
+}
+
+func (p pair) reused(f audit.ClusterFilter) bool {
+	return f.Reuses(p.earlier.sighting(), p.later.sighting())
 }
 
 func scanPair(scan func(...any) error) (p pair, err error) {
-	var e, u sighted
+	e, u := &p.earlier, &p.later
 	err = scan(&e.uploadID, &e.photoID, &e.trackingID, &e.driverID, &e.stopKey, &e.at, &e.receivedAt,
 		&u.uploadID, &u.photoID, &u.trackingID, &u.driverID, &u.stopKey, &u.at, &u.receivedAt, &u.distance, &u.quality)
-	return pair{e.sighting(), u.sighting(), [2]int64{e.receivedAt, u.receivedAt}}, err
+	return p, err
 }
 
 var (
@@ -56,15 +59,15 @@ func (db *DB) Clusters(ctx context.Context, f audit.ClusterFilter, after string,
 				return err
 			}
 			for _, p := range pairs {
-				c.ID = p.earlier.UploadID + " " + p.later.UploadID
-				if seen[p.earlier.UploadID] || !f.Reuses(p.earlier, p.later) {
+				c.ID = p.earlier.uploadID + " " + p.later.uploadID
+				if seen[p.earlier.uploadID] || !p.reused(f) {
 					continue
 				}
 				found, start, err := s.cluster(ctx, f, p)
 				if err != nil {
 					return err
 				}
-				if start != p.earlier.UploadID {
+				if start != p.earlier.uploadID {
 					continue // it comes up again there
 				}
 				for _, u := range found.Uploads {
@@ -93,19 +96,15 @@ func (db *DB) Clusters(ctx context.Context, f audit.ClusterFilter, after string,
 // cluster follows the likenesses from a pair to all uploads of the picture. start is the
 // least id of those that others were judged against: there the list has the cluster.
 func (s session) cluster(ctx context.Context, f audit.ClusterFilter, from pair) (c audit.Cluster, start string, err error) {
-	type member struct {
-		audit.Sighting
-		received int64
-	}
-	found := map[string]member{}
-	start = from.earlier.UploadID
+	found := map[string]sighted{}
+	start = from.earlier.uploadID
 	add := func(p pair) {
-		start = min(start, p.earlier.UploadID)
-		if _, ok := found[p.earlier.UploadID]; !ok {
-			found[p.earlier.UploadID] = member{p.earlier, p.order[0]}
+		start = min(start, p.earlier.uploadID)
+		if _, ok := found[p.earlier.uploadID]; !ok {
+			found[p.earlier.uploadID] = p.earlier
 		}
-		if m, ok := found[p.later.UploadID]; !ok || m.Quality == 0 || p.later.Distance < m.Distance {
-			found[p.later.UploadID] = member{p.later, p.order[1]}
+		if m, ok := found[p.later.uploadID]; !ok || m.quality == 0 || p.later.distance < m.distance {
+			found[p.later.uploadID] = p.later
 		}
 	}
 	add(from)
@@ -124,16 +123,16 @@ func (s session) cluster(ctx context.Context, f audit.ClusterFilter, from pair) 
 				return c, "", err
 			}
 			for _, p := range pairs {
-				if f.Reuses(p.earlier, p.later) {
+				if p.reused(f) {
 					add(p)
 				}
 			}
 		}
 	}
-	for _, m := range slices.SortedFunc(maps.Values(found), func(a, b member) int {
-		return cmp.Or(cmp.Compare(a.received, b.received), cmp.Compare(a.UploadID, b.UploadID))
+	for _, m := range slices.SortedFunc(maps.Values(found), func(a, b sighted) int {
+		return cmp.Or(cmp.Compare(a.receivedAt, b.receivedAt), cmp.Compare(a.uploadID, b.uploadID))
 	}) {
-		c.Uploads = append(c.Uploads, m.Sighting)
+		c.Uploads = append(c.Uploads, m.sighting())
 	}
 	if c.More = len(c.Uploads) > clusterCap; c.More {
 		c.Uploads = c.Uploads[:clusterCap]

@@ -233,8 +233,7 @@ func (o fewObjects) Open(_ context.Context, key string) (io.ReadCloser, int64, e
 
 // BenchmarkReaudit judges PORCHLIGHT_BENCH_UPLOADS stored measurements again by another
 // checklist, with as many workers as there are processors. cpu-us/photo is this process's
-// own time, which a machine that is busy elsewhere does not lengthen; Postgres has its own
-// beside it.
+// own time; Postgres has its own beside it.
 func BenchmarkReaudit(b *testing.B) {
 	n := benchSize("PORCHLIGHT_BENCH_UPLOADS", 20_000)
 	for _, on := range databases {

@@ -38,10 +38,7 @@ func BenchmarkClaimAmongMany(b *testing.B) {
 			slices.Sort(took)
 			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
 			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
-			size, err := one(b.Context(), db.on(db.reader), "size", func(scan func(...any) error) (n int64, err error) {
-				err = scan(&n)
-				return n, err
-			}, map[bool]string{true: `SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()`, false: `SELECT pg_database_size(current_database())`}[db.dialect == (sqlite{})])
+			size, err := one(b.Context(), db.on(db.reader), "size", scanCount, map[bool]string{true: `SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()`, false: `SELECT pg_database_size(current_database())`}[db.dialect == (sqlite{})])
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -33,6 +33,7 @@ const (
 	CodeUnavailable  Code = "unavailable"          // a store is down or full: try again
 	CodeBusy         Code = "busy"                 // too much at once: try again
 	CodeCorrupted    Code = "object_corrupted"     // stored bytes no longer match their digest
+	CodeDeleted      Code = "photo_deleted"        // the photo's bytes were deleted, past their retention
 )
 
 // Error is an error with a stable code and a message that a user may see. Err is

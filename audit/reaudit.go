@@ -401,6 +401,9 @@ func (j *rejudging) judge(ctx context.Context, k Case, c *Chunk) (r Report, skip
 	}
 	if fresh {
 		again, err := j.remeasure(ctx, k.Upload.PhotoID)
+		if ErrorCode(err) == CodeDeleted { // it is judged by what was measured while it was kept
+			again, err = m, nil
+		}
 		if err != nil {
 			return r, false, err
 		}

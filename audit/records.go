@@ -26,8 +26,14 @@ type Records interface {
 	// delivery's other uploads. Where the same photo was uploaded for that delivery
 	// before, nothing is stored, judge is not called, and the upload and its latest
 	// report are answered with created false.
-	// Errors: [CodeDelivery], [CodeUnavailable], and what judge returns.
+	// Errors: [CodeDelivery], [CodeDeleted] where the photo was deleted and must be put
+	// again first, [CodeUnavailable], and what judge returns.
 	AddUpload(ctx context.Context, u Upload, m Measurement, judge func(Known) ([]Report, error)) (kept Upload, r Report, created bool, err error)
+	// PhotoDeleted is when a photo's bytes were deleted; false where they were not.
+	PhotoDeleted(ctx context.Context, photoID string) (at time.Time, deleted bool, err error)
+	// RestorePhoto has a deleted photo's bytes put again, while nobody deletes them, and
+	// takes back that it is deleted. put may be called more than once.
+	RestorePhoto(ctx context.Context, photoID string, put func() error) error
 }
 
 // Known is what the records say around one upload at the moment it is judged.
@@ -42,7 +48,8 @@ type JudgedUpload struct {
 	Upload      Upload      `json:"upload"`
 	Measurement Measurement `json:"measurement"`
 	Report      Report      `json:"report"`
-	Ruling      *Ruling     `json:"ruling,omitempty"` // a person's word, which goes over the report's verdict; absent where there is none
+	Ruling      *Ruling     `json:"ruling,omitempty"`     // a person's word, which goes over the report's verdict; absent where there is none
+	DeletedAt   *time.Time  `json:"deleted_at,omitempty"` // when the photo's bytes were deleted, past their retention; absent where they are kept
 }
 
 // Archive is what a re-audit needs of the records.

@@ -67,20 +67,30 @@ func (s *Service) Receive(ctx context.Context, u Upload, b []byte) (Receipt, err
 	}
 	u.PhotoID, u.UploadID, u.ReceivedAt = PhotoID(b), s.NewID(), s.Now().UTC()
 	u.MediaType, u.Bytes = mediaType, int64(len(b))
-	if err := s.Objects.Put(ctx, ObjectKey(u.PhotoID), b, mediaType); err != nil {
+	put := func() error { return s.Objects.Put(ctx, ObjectKey(u.PhotoID), b, mediaType) }
+	if err := put(); err != nil {
 		return Receipt{}, err
 	}
 	m, err := s.measure(ctx, b)
 	if err != nil {
 		return Receipt{}, err
 	}
-	kept, report, created, err := s.Records.AddUpload(ctx, u, m, func(k Known) ([]Report, error) {
-		return s.judgeAll(u, m, k), nil
-	})
-	if err != nil {
-		return Receipt{}, err
+	for restored := false; ; restored = true {
+		kept, report, created, err := s.Records.AddUpload(ctx, u, m, func(k Known) ([]Report, error) {
+			return s.judgeAll(u, m, k), nil
+		})
+		if ErrorCode(err) == CodeDeleted && !restored {
+			// It is past its retention, and what was put above may be deleted by now.
+			err = s.Records.RestorePhoto(ctx, u.PhotoID, put)
+			if err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			return Receipt{}, err
+		}
+		return Receipt{Upload: kept, Report: report, Created: created}, nil
 	}
-	return Receipt{Upload: kept, Report: report, Created: created}, nil
 }
 
 // judgeAll judges a new upload, and anew those others of its delivery whose verdict or
@@ -123,9 +133,20 @@ func (s *Service) report(c *Checklist, m Measurement, subject Subject, runID str
 }
 
 // Original reads a photo's bytes and checks them against their digest.
-// Errors: [CodeNotFound], [CodeCorrupted], [CodeUnavailable].
+// Errors: [CodeNotFound], [CodeDeleted], [CodeCorrupted], [CodeUnavailable].
 func (s *Service) Original(ctx context.Context, photoID string) ([]byte, error) {
-	return Original(ctx, s.Objects, photoID)
+	b, err := Original(ctx, s.Objects, photoID)
+	if ErrorCode(err) != CodeNotFound {
+		return b, err
+	}
+	at, deleted, other := s.Records.PhotoDeleted(ctx, photoID)
+	switch {
+	case other != nil:
+		err = other
+	case deleted:
+		err = Errorf(CodeDeleted, "The photo was deleted on %s, past its retention; what was measured and judged is kept", at.Format(time.DateOnly), err)
+	}
+	return nil, err
 }
 
 // Original reads a photo's bytes from a store and checks them against their digest.

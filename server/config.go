@@ -130,6 +130,7 @@ type Records interface {
 	Attachments
 	Rulings
 	Clusters
+	Holds
 	Tokens
 	Reaudits
 	Webhooks

@@ -110,8 +110,8 @@ var uploadDoc = operation{
 
 var originalDoc = operation{
 	id: "get-photo", tag: "photos", summary: "A photo's bytes exactly as first received",
-	text:   "The bytes are checked against their digest before they are sent. Drivers see photos of their own deliveries alone.",
-	errors: []int{404},
+	text:   "The bytes are checked against their digest before they are sent. Drivers see photos of their own deliveries alone. 410 says that they were deleted, past their retention.",
+	errors: []int{404, 410},
 	answers: func(huma.Registry, string) map[string]*huma.Response {
 		return map[string]*huma.Response{
 			"200": binaryAnswer("The photo", "image/jpeg", "image/png", "image/webp", "image/heic"),
@@ -122,7 +122,7 @@ var originalDoc = operation{
 
 var previewDoc = operation{
 	id: "get-photo-preview", tag: "photos", summary: "A photo upright and small, as JPEG",
-	errors: []int{404, 422},
+	errors: []int{404, 410, 422},
 	params: []*huma.Param{{Name: "side", In: "query", Description: "The most pixels of the long side, 160 to 2048; 1280 where absent",
 		Schema: &huma.Schema{Type: huma.TypeInteger}}},
 	answers: func(huma.Registry, string) map[string]*huma.Response {
@@ -222,6 +222,21 @@ var standingDoc = operation{
 var standingsDoc = operation{
 	id: "list-standings", tag: "standings", summary: "Drivers' standings of a day, by driver id",
 	text: "As they were last computed: `computed_at` says when. A driver's own address computes them anew.", errors: []int{422},
+}
+
+var holdsDoc = operation{
+	id: "list-holds", tag: "holds", summary: "Legal holds, oldest first", text: "Released ones too.", errors: []int{422},
+}
+
+var placeHoldDoc = operation{
+	id: "place-hold", tag: "holds", summary: "Keep photos from being deleted", status: 201,
+	text:   "What a hold covers is not deleted, however old it is, until the hold is released: a photo, all photos of a delivery, or all that a driver uploaded.",
+	errors: []int{413, 415, 422},
+}
+
+var releaseHoldDoc = operation{
+	id: "release-hold", tag: "holds", summary: "Release a legal hold",
+	text: "Releasing it again changes nothing.", errors: []int{404, 422},
 }
 
 var tokensDoc = operation{

@@ -56,7 +56,7 @@ func severity(v audit.Verdict) int {
 }
 
 func (s *Server) photoOnPage(u audit.JudgedUpload) web.Photo {
-	p := web.Photo{Upload: u.Upload, Report: u.Report}
+	p := web.Photo{Upload: u.Upload, Report: u.Report, DeletedAt: u.DeletedAt}
 	if f, ok := s.audit.Checklist().Leading(u.Report); ok {
 		p.Leading = &f
 	}

@@ -62,6 +62,7 @@ var statuses = map[audit.Code]int{
 	audit.CodeUnavailable:    http.StatusServiceUnavailable,
 	audit.CodeBusy:           http.StatusServiceUnavailable,
 	audit.CodeCorrupted:      http.StatusInternalServerError,
+	audit.CodeDeleted:        http.StatusGone,
 	dispute.CodeChannelLimit: http.StatusUnprocessableEntity,
 	CodeRevoked:              http.StatusUnauthorized,
 	CodeMethod:               http.StatusMethodNotAllowed,

@@ -115,6 +115,9 @@ func (s *Server) apiRoutes() []route {
 		{method: "GET", path: v1 + "/drivers/{driver_id}/standing", roles: readers, doc: &standingDoc, enlist: typed(s.driverStanding)},
 		{method: "GET", path: v1 + "/standings", roles: claimants, doc: &standingsDoc, enlist: typed(s.standings)},
 
+		{method: "GET", path: v1 + "/holds", roles: admins, doc: &holdsDoc, enlist: typed(s.holds)},
+		{method: "POST", path: v1 + "/holds", roles: admins, doc: &placeHoldDoc, enlist: typed(s.placeHold)},
+		{method: "DELETE", path: v1 + "/holds/{hold_id}", roles: admins, doc: &releaseHoldDoc, enlist: typed(s.releaseHold)},
 		{method: "GET", path: v1 + "/tokens", roles: admins, doc: &tokensDoc, enlist: typed(s.tokens)},
 		{method: "POST", path: v1 + "/tokens", roles: admins, doc: &makeTokenDoc, enlist: typed(s.makeToken)},
 		{method: "DELETE", path: v1 + "/tokens/{token_id}", roles: admins, doc: &revokeTokenDoc, enlist: typed(s.revokeToken)},

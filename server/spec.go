@@ -120,6 +120,7 @@ func apiConfig(version string) huma.Config {
 		{Name: "claims", Description: "Claims and the packets that answer them"},
 		reviewsTag,
 		{Name: "standings", Description: "Drivers' figures, held against the operator's targets, and what they are made of"},
+		{Name: "holds", Description: "Legal holds, which keep photos from being deleted"},
 		{Name: "tokens", Description: "Credentials of drivers and programs"},
 		{Name: "reaudits", Description: "Judging stored photos again"},
 		{Name: "webhooks", Description: "Telling other programs what happened"},

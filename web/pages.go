@@ -81,9 +81,10 @@ func (d Driver) Done() int {
 
 // Photo is an upload with its latest report.
 type Photo struct {
-	Upload  audit.Upload
-	Report  audit.Report
-	Leading *audit.Finding // what the checklist names first; nil where nothing is wrong
+	Upload    audit.Upload
+	Report    audit.Report
+	Leading   *audit.Finding // what the checklist names first; nil where nothing is wrong
+	DeletedAt *time.Time     // past its retention; nil where the photo is kept
 }
 
 // DriverStop is one stop with its photos and the upload form, which posts multipart

@@ -152,22 +152,22 @@ func full() map[string]Page {
 		}},
 		"driver_stop": DriverStop{Base: driver, Stop: Stop{Delivery: hidden, Required: both, Missing: both[1:], Verdict: audit.Accept},
 			Here:    []audit.Delivery{{TrackingID: "TBA310000000102"}, {TrackingID: "TBA310000000108"}},
-			Photos:  []Photo{{upload(audit.Context), report(audit.Retake, 40, dark, near), leading(dark)}, {upload(audit.Context), report(audit.Accept, 95, near, bright), nil}},
+			Photos:  []Photo{{upload(audit.Context), report(audit.Retake, 40, dark, near), leading(dark), nil}, {upload(audit.Context), report(audit.Accept, 95, near, bright), nil, local(15, 0)}},
 			Message: "The photo has 31000000 bytes, 25000000 are the most", Pause: 2 * time.Minute, InAll: 5 * time.Minute,
 			Events: []dispute.Event{{EventID: "E1", Kind: "contact_text", At: now.Add(-3 * time.Minute), Detail: "the phone's position, precise to 12 m"}, {EventID: "E2", Kind: "access_problem", Detail: "the code did not work", At: now}}},
 		"driver_rejects": DriverRejects{driver, 7, 40, []Reject{
-			{Stop: Stop{Delivery: hidden}, Photo: Photo{upload(audit.Context), report(audit.Retake, 40, dark, near), leading(dark)}, Made: true},
-			{Stop: Stop{Delivery: next}, Photo: Photo{upload(audit.Placement), report(audit.Review, 60, pair), leading(pair)}}}},
+			{Stop: Stop{Delivery: hidden}, Photo: Photo{upload(audit.Context), report(audit.Retake, 40, dark, near), leading(dark), nil}, Made: true},
+			{Stop: Stop{Delivery: next}, Photo: Photo{upload(audit.Placement), report(audit.Review, 60, pair), leading(pair), nil}}}},
 		"driver_disputes": DriverDisputes{driver, []DisputeRow{{claim, evidence().Delivery, &soon, nil}, {late, evidence().Delivery, &overdue, nil},
 			{undated, audit.Delivery{}, nil, &dispute.Outcome{Decision: dispute.Overturned}}}, "c/1"},
 		"driver_dispute": DriverDispute{driver, DisputeRow{claim, evidence().Delivery, &soon, nil},
 			dispute.Draft{Subject: "Dispute: delivery TBA310000000101", Text: "Hello,\n\nplease review.\n", Photos: []dispute.Photo{{PhotoID: photoID, Role: audit.Context, Report: report(audit.Accept, 95)}}}},
 		"verdict_retake": DriverVerdict{Base: driver, Stop: Stop{Delivery: hidden, Required: both, Missing: both, Verdict: audit.Retake},
-			Photo: Photo{upload(audit.Context), report(audit.Retake, 40, size, dark, blown, near, houseNr, people), leading(dark)}, Next: &next},
+			Photo: Photo{upload(audit.Context), report(audit.Retake, 40, size, dark, blown, near, houseNr, people), leading(dark), nil}, Next: &next},
 		"verdict_accept": DriverVerdict{Base: driver, Stop: Stop{Delivery: next, Required: one, Verdict: audit.Accept},
-			Photo: Photo{upload(audit.Placement), report(audit.Accept, 95, size, bright, near, houseNr, people), nil}, Next: &hidden, Before: true},
+			Photo: Photo{upload(audit.Placement), report(audit.Accept, 95, size, bright, near, houseNr, people), nil, nil}, Next: &hidden, Before: true},
 		"verdict_review": DriverVerdict{Base: driver, Stop: Stop{Delivery: hidden, Required: both, Missing: both[1:], Verdict: audit.Review},
-			Photo: Photo{upload(audit.Context), report(audit.Review, 60, size, bright, near, pair), leading(pair)}},
+			Photo: Photo{upload(audit.Context), report(audit.Review, 60, size, bright, near, pair), leading(pair), nil}},
 		"agent": Agent{Base: base, Asked: Asked{Search: "12 Elm", Due: OneWeek, Answer: dispute.DisputeClaim, Channel: "stripe", Reason: "not here"}, Claims: []ClaimRow{
 			{late, evidence().Delivery, dispute.DisputeClaim, recommendation.Summary},
 			{claim, evidence().Delivery, dispute.ReviewClaim, "review: the photo's position is unknown"},
@@ -189,11 +189,12 @@ func full() map[string]Page {
 			[]dispute.Channel{{Name: "stripe", Title: "Stripe"}}},
 		"agent_photo": AgentPhoto{base, photoID, []audit.JudgedUpload{{Upload: upload(audit.Context), Report: report(audit.Accept, 95, near, bright, houseNr), Measurement: *seen()}},
 			[]audit.Report{{ReportID: "R0", Verdict: audit.Review, Score: 60, Checklist: "guide-2025", JudgedAt: now}, {ReportID: "R1"}}, 2},
-		"review":          Review{base, &audit.JudgedUpload{Upload: upload(audit.Context), Report: report(audit.Review, 70, pair, near), Measurement: *seen()}, hidden, leading(pair), 3, "c1", "c2", &audit.Ruling{UploadID: "U0", PhotoID: photoID, Kind: audit.RuledAccept}, "Not so"},
-		"review_dispatch": Review{Base: Base{Role: audit.Dispatch, Now: now}, Photo: &audit.JudgedUpload{Upload: upload(audit.Context), Report: report(audit.Review, 70, pair)}, Waiting: 1000},
-		"standing":        DriverStanding{base, assessed, days, "C1", standing.Great},
-		"standing_own":    DriverStanding{Base: driver, Report: assessed, History: days},
-		"drivers":         Drivers{base, []standing.Snapshot{{DriverID: "D7", Day: "2026-05-04", ComputedAt: now, Assessment: assessed.Assessment}}, standing.Fair, "c"},
+		"agent_photo_deleted": AgentPhoto{Base: base, PhotoID: photoID, Zoom: 1, Uploads: []audit.JudgedUpload{{Upload: upload(audit.Context), Report: report(audit.Accept, 95, near), Measurement: *seen(), DeletedAt: local(15, 0)}}},
+		"review":              Review{base, &audit.JudgedUpload{Upload: upload(audit.Context), Report: report(audit.Review, 70, pair, near), Measurement: *seen()}, hidden, leading(pair), 3, "c1", "c2", &audit.Ruling{UploadID: "U0", PhotoID: photoID, Kind: audit.RuledAccept}, "Not so"},
+		"review_dispatch":     Review{Base: Base{Role: audit.Dispatch, Now: now}, Photo: &audit.JudgedUpload{Upload: upload(audit.Context), Report: report(audit.Review, 70, pair)}, Waiting: 1000},
+		"standing":            DriverStanding{base, assessed, days, "C1", standing.Great},
+		"standing_own":        DriverStanding{Base: driver, Report: assessed, History: days},
+		"drivers":             Drivers{base, []standing.Snapshot{{DriverID: "D7", Day: "2026-05-04", ComputedAt: now, Assessment: assessed.Assessment}}, standing.Fair, "c"},
 		"reuse": Reuse{base, "", 31, []audit.Cluster{{Uploads: []audit.Sighting{
 			{UploadID: "U1", PhotoID: photoID, TrackingID: "TBA310000000101", DriverID: "D7", StopKey: "a", At: now.AddDate(0, 0, -1)},
 			{UploadID: "U2", PhotoID: photoID, TrackingID: "TBA310000000102", DriverID: "D7", StopKey: "b", At: now},
@@ -245,7 +246,7 @@ func hostile(t *testing.T) map[string]Page {
 	number := audit.Finding{Check: "house_number", Result: audit.Fail, Value: evil, Advice: evil}
 	r := audit.Report{PhotoID: evil, Checklist: evil, Verdict: evil, Findings: []audit.Finding{f, number}}
 	stop := Stop{Delivery: d, Required: []audit.PhotoRole{evil}, Missing: []audit.PhotoRole{evil}, Verdict: evil}
-	photo := Photo{u, r, &f}
+	photo := Photo{u, r, &f, nil}
 	c := dispute.Claim{ClaimID: evil, TrackingID: evil, Reason: evil, Statement: long, Channel: evil}
 	points := []dispute.Point{{Rule: evil, Text: evil, Source: evil}}
 	ruled := &audit.Ruling{RulingID: evil, UploadID: evil, PhotoID: evil, Kind: evil, Reason: evil, Note: evil, RuledBy: evil, RuledAt: now}

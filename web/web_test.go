@@ -210,6 +210,8 @@ func TestPagesShow(t *testing.T) {
 		{fullPages["driver_stop"], ".shotcard .badge", []string{"Take another", "Keep it"}},
 		{emptyPages["driver_stop"], ".empty", []string{"No photos yet."}},
 
+		{fullPages["agent_photo_deleted"], "main img, .zooms", []string{}},
+		{fullPages["agent_photo_deleted"], ".empty", []string{"The photo was deleted May 4, 2026, 10:00 PM UTC, past its retention. What was measured and judged is kept."}},
 		{fullPages["verdict_retake"], ".verdict.bad h1", []string{"Take another"}},
 		{fullPages["verdict_retake"], ".verdict .advice", []string{"Turn on the flash or your flashlight, step closer"}},
 		{fullPages["verdict_retake"], ".facts dd", []string{"1217 NW 62nd St, Unit 4B", "Context", "12 m from the stop, by your phone's position", "1217", "40 of 100"}},

@@ -26,6 +26,10 @@ const (
 	PhotoViewed        Action = "photo.viewed"   // a preview
 	PhotoExported      Action = "photo.exported" // the original bytes
 	PhotoReviewed      Action = "photo.reviewed" // a person ruled on it
+	PhotoDeleted       Action = "photo.deleted"  // its bytes, past their retention
+	PhotoRestored      Action = "photo.restored" // it is kept after all, or was put again
+	HoldPlaced         Action = "hold.placed"    // a legal hold
+	HoldReleased       Action = "hold.released"
 	DeliveryChanged    Action = "delivery.changed"
 	EventAdded         Action = "event.added"
 	TrackAdded         Action = "track.added"
@@ -74,6 +78,7 @@ const (
 	Checklist  Kind = "checklist"
 	Reaudit    Kind = "reaudit"
 	Address    Kind = "address" // the SHA-256 of its key
+	Hold       Kind = "hold"
 
 	Block       Kind = "block"
 	Feedback    Kind = "feedback"
@@ -82,7 +87,7 @@ const (
 )
 
 // Kinds are all kinds.
-var Kinds = []Kind{Photo, Delivery, Event, Track, Attachment, Claim, Packet, Token, Person, Webhook, Checklist, Reaudit, Address, Block, Feedback, Concession, PhotoReport}
+var Kinds = []Kind{Photo, Delivery, Event, Track, Attachment, Claim, Packet, Token, Person, Webhook, Checklist, Reaudit, Address, Hold, Block, Feedback, Concession, PhotoReport}
 
 // Subject is the thing that something was done to.
 type Subject struct {

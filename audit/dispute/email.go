@@ -45,7 +45,7 @@ func (s *Service) DraftMessage(ctx context.Context, claimID string) (Submission,
 	return s.email(ctx, p, Submission{Preflight: Preflight{Channel: ch}})
 }
 
-// draftPacket is what a packet would hold by now, with every original taken for intact.
+// draftPacket is what a packet would hold by now, with every original that is kept taken for intact.
 func (s *Service) draftPacket(ctx context.Context, claimID string) (Packet, Channel, error) {
 	ch, err := s.Channels.Find(channelEmail)
 	if err != nil {
@@ -58,6 +58,9 @@ func (s *Service) draftPacket(ctx context.Context, claimID string) (Packet, Chan
 	originals := map[string]original{}
 	for _, u := range file.Evidence.Photos {
 		originals[u.Upload.PhotoID] = original{state: Intact, sha256: u.Upload.PhotoID, bytes: u.Upload.Bytes}
+		if u.DeletedAt != nil {
+			originals[u.Upload.PhotoID] = original{state: Deleted}
+		}
 	}
 	return assemble("draft-"+claimID, s.Now().UTC(), file, s.Rules, originals), ch, nil
 }

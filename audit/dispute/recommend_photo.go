@@ -3,6 +3,7 @@ package dispute
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"porchlight/audit"
 )
@@ -14,6 +15,7 @@ const (
 	Intact    OriginalState = "intact"    // they match their SHA-256
 	Missing   OriginalState = "missing"   // nothing is kept under their key
 	Corrupted OriginalState = "corrupted" // they no longer match their SHA-256
+	Deleted   OriginalState = "deleted"   // past their retention
 )
 
 func (w *weighing) photos() {
@@ -38,9 +40,13 @@ func (w *weighing) photos() {
 	}
 }
 
-// original says what is wrong with a photo's bytes, where that was checked.
+// original says what is wrong with a photo's bytes, where that was checked, or known.
 func (w *weighing) original(p audit.JudgedUpload) {
 	src := sourcePhoto(p.Upload.PhotoID)
+	if p.DeletedAt != nil {
+		w.speaksAgainst("original.deleted", "original deleted", "the original was deleted on "+p.DeletedAt.Format(time.DateOnly)+", past its retention", src)
+		return
+	}
 	switch w.originals[p.Upload.PhotoID] {
 	case Missing:
 		w.speaksAgainst("original.missing", "original missing", "the original is missing from the object store", src)

@@ -91,7 +91,7 @@ var (
 		"track.near", "contact.kept", "stop.claims", "driver.reliable"}
 	weaknessRules = []string{"delivery.unknown", "delivery.not_delivered", "delivery.outcome_unknown", "scan.far",
 		"scan.unknown", "scan.before_arrival", "scan.simultaneous", "track.far", "contact.short", "driver.claims", "photo.none", "photo.not_owed", "photo.retake", "photo.superseded",
-		"photo.review", "photo.reused", "photo.incomplete", "original.missing", "original.corrupted", "location.doubtful",
+		"photo.review", "photo.reused", "photo.incomplete", "original.missing", "original.corrupted", "original.deleted", "location.doubtful",
 		"location.far", "location.unknown", "house_number.differs", "house_number.unknown", "time.doubtful", "time.apart",
 		"time.unknown", "proof.missing", "proof.failed", "claim.early", "claim.time_unknown"}
 )

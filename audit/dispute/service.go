@@ -121,6 +121,10 @@ func (s *Service) Issue(ctx context.Context, claimID string) (Packet, error) {
 		if _, read := originals[p.Upload.PhotoID]; read {
 			continue
 		}
+		if p.DeletedAt != nil {
+			originals[p.Upload.PhotoID] = original{state: Deleted}
+			continue
+		}
 		o, err := s.readOriginal(ctx, p.Upload.PhotoID, io.Discard)
 		if err != nil {
 			return Packet{}, err

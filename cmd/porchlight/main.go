@@ -82,7 +82,7 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	root.PersistentFlags().String("config", "", "YAML file with settings, one `key: value` a line, keys as the flags' names")
-	root.AddCommand(auditCommand(), checklistCommand(), serveCommand(), workCommand(), reauditsCommand(), exportCommand(), backupCommand(), restoreCommand(), fsckCommand(), importCommand(), standingsCommand(), packetCommand(), verifyCommand(), keyCommand(), tokenCommand(), webhookCommand(),
+	root.AddCommand(auditCommand(), checklistCommand(), serveCommand(), workCommand(), reauditsCommand(), exportCommand(), backupCommand(), restoreCommand(), fsckCommand(), purgeCommand(), holdCommand(), importCommand(), standingsCommand(), packetCommand(), verifyCommand(), keyCommand(), tokenCommand(), webhookCommand(),
 		geocodeCommand(), modelsCommand(), demoCommand())
 	return root
 }

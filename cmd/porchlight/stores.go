@@ -54,10 +54,11 @@ type stores struct {
 	metrics *server.StoreMetrics
 }
 
-// objectLister is an object store that tells what it has.
+// objectLister is an object store that tells what it has, and lets go of it.
 type objectLister interface {
 	server.ObjectStore
 	Stat(ctx context.Context, key string) (storage.Info, error)
+	Delete(ctx context.Context, key string) error
 	List(ctx context.Context, prefix string) iter.Seq2[storage.Info, error]
 }
 

@@ -36,7 +36,7 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 // keepingRows is how many rows are read at once by those who go over all of them.
 const keepingRows = 1000
 
-// PhotoIDs lists the ids of all photos on record, in their order.
+// PhotoIDs lists the ids of all photos on record whose bytes are kept, in their order.
 func (db *DB) PhotoIDs(ctx context.Context) iter.Seq2[string, error] {
 	return eachRow(ctx, db, scanText, func(id string) string { return id }, queryPhotoIDs)
 }
@@ -47,7 +47,8 @@ func (db *DB) AllAttachments(ctx context.Context) iter.Seq2[dispute.Attachment, 
 }
 
 const (
-	queryPhotoIDs      = `SELECT photo_id FROM photos WHERE photo_id > $1 ORDER BY photo_id LIMIT $2`
+	queryPhotoIDs = `SELECT photo_id FROM photos p WHERE photo_id > $1
+		AND NOT EXISTS (SELECT 1 FROM deleted_photos d WHERE d.photo_id = p.photo_id) ORDER BY photo_id LIMIT $2`
 	queryAttachmentIDs = `SELECT json FROM attachments WHERE attachment_id > $1 ORDER BY attachment_id LIMIT $2`
 )
 

@@ -92,7 +92,7 @@ func (s session) queueForReview(ctx context.Context, verdicts map[string]audit.V
 	return s.insert(ctx, `INSERT INTO ruling_states (upload_id, waiting, json) VALUES`, `ON CONFLICT DO NOTHING`, rows)
 }
 
-// rule adds the rulings that count to uploads.
+// rule adds to uploads the rulings that count, and when their photos were deleted.
 func (s session) rule(ctx context.Context, judged []audit.JudgedUpload) error {
 	by := map[string][]*audit.JudgedUpload{}
 	var ids []string
@@ -113,7 +113,18 @@ func (s session) rule(ctx context.Context, judged []audit.JudgedUpload) error {
 			}
 		}
 	}
-	return nil
+	photos := make([]string, len(judged))
+	for i, j := range judged {
+		photos[i] = j.Upload.PhotoID
+	}
+	slices.Sort(photos)
+	deleted, err := s.deletions(ctx, slices.Compact(photos))
+	for i := range judged {
+		if at, ok := deleted[judged[i].Upload.PhotoID]; ok {
+			judged[i].DeletedAt = &at
+		}
+	}
+	return err
 }
 
 // PhotosWaiting lists the uploads that wait for a person, oldest first, at most limit from the

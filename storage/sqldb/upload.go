@@ -20,7 +20,8 @@ import (
 // is on record is answered with created false. The report carries its measurement.
 //
 // Errors: [audit.CodeDelivery] names the delivery that is not on record,
-// [audit.CodeConflict] where the upload's or a report's id is taken,
+// [audit.CodeConflict] where the upload's or a report's id is taken, [audit.CodeDeleted]
+// where the photo was deleted and must be put again first,
 // [audit.CodeUnavailable], and what judge returns.
 func (db *DB) AddUpload(ctx context.Context, u audit.Upload, m audit.Measurement, judge func(audit.Known) ([]audit.Report, error)) (kept audit.Upload, r audit.Report, created bool, err error) {
 	if err := checkText(u); err != nil {
@@ -31,6 +32,9 @@ func (db *DB) AddUpload(ctx context.Context, u audit.Upload, m audit.Measurement
 		delivery, stopKey, err := s.lockAround(ctx, u, m)
 		if err != nil {
 			return err
+		}
+		if deleted, err := s.deletions(ctx, []string{u.PhotoID}); err != nil || len(deleted) > 0 {
+			return cmp.Or(err, error(audit.Errorf(audit.CodeDeleted, "the photo was deleted, past its retention")))
 		}
 		linked, err := s.linkedUploads(ctx, []string{u.TrackingID})
 		if err != nil {

@@ -57,6 +57,10 @@ type Records interface {
 	Clusters(ctx context.Context, f audit.ClusterFilter, after string, limit int) ([]audit.Cluster, string, error)
 	RecentUploads(ctx context.Context, before string, limit int) ([]audit.JudgedUpload, error)
 	RecentCases(ctx context.Context, before string, limit int) ([]audit.Case, error)
+	audit.RetentionRecords
+	PlaceHold(ctx context.Context, h audit.Hold) error
+	ReleaseHold(ctx context.Context, holdID string, at time.Time) (audit.Hold, error)
+	Holds(ctx context.Context, after string, limit int) ([]audit.Hold, string, error)
 	AddToken(ctx context.Context, t audit.Token) error
 	TokenByHash(ctx context.Context, hash string) (audit.Token, error)
 	Tokens(ctx context.Context, driverID, after string, limit int) ([]audit.Token, string, error)
@@ -118,6 +122,8 @@ func TestRecords(t *testing.T, fresh func(t *testing.T) (open func(t *testing.T)
 		{"Rulings", testRulings},
 		{"RecentUploads", testRecentUploads},
 		{"Packets", testPackets},
+		{"Retention", testRetention},
+		{"DeletedWhileUploaded", testDeletedWhileUploaded},
 		{"Tokens", testTokens},
 		{"Checklists", testChecklists},
 		{"Runs", testRuns},

@@ -19,7 +19,7 @@ import (
 )
 
 // Time is how long a page may take for a single step before a test gives up.
-const Time = 60 * time.Second
+const Time = 4 * time.Minute
 
 // Browser is a running Chromium.
 type Browser struct {

@@ -171,7 +171,8 @@ type Delivery struct {
 	TrackingID string `json:"tracking_id"`
 	DriverID   string `json:"driver_id,omitempty"`
 	RouteID    string `json:"route_id,omitempty"`
-	Carrier    string `json:"carrier,omitempty"` // who delivers, as the customer knows it
+	Carrier    string `json:"carrier,omitempty"`   // who delivers, as the customer knows it
+	Recipient  string `json:"recipient,omitempty"` // whom it is for, as on the label
 	Stop
 	Instruction   Instruction `json:"instruction,omitempty"`
 	DoNotRing     bool        `json:"do_not_ring,omitempty"`
@@ -230,7 +231,7 @@ func (d Delivery) Validate() error {
 		}
 	}
 	for name, v := range map[string]string{"address": d.Address, "unit": d.Unit, "locality": d.Locality, "postcode": d.Postcode,
-		"country": d.Country, "carrier": d.Carrier, "outcome_reason": d.OutcomeReason, "note": d.Note} {
+		"country": d.Country, "carrier": d.Carrier, "recipient": d.Recipient, "outcome_reason": d.OutcomeReason, "note": d.Note} {
 		if len(v) > MaxFieldBytes {
 			return Errorf(CodeInvalid, "%s is longer than %d bytes", name, MaxFieldBytes)
 		}

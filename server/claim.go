@@ -55,7 +55,7 @@ type claimsInput struct {
 	TrackingID string    `query:"tracking_id" maxLength:"128" doc:"On that delivery alone"`
 	DueBefore  time.Time `query:"due_before" doc:"Due before that time; leaves out those without one"`
 	Open       bool      `query:"open" doc:"Only those that are not decided"`
-	Search     string    `query:"q" maxLength:"200" doc:"A claim id, a tracking id, or how an address begins"`
+	Search     string    `query:"q" maxLength:"200" doc:"A claim id, a tracking id, or how an address or the recipient's name begins"`
 }
 
 // claims is GET /api/v1/claims.

@@ -234,6 +234,8 @@ type Config struct {
 	// WebhookPrivate lets webhook endpoints be on private and loopback addresses, and
 	// without https.
 	WebhookPrivate bool
+	// MetricsToken is what a program must send to read /metrics; open to all where empty.
+	MetricsToken string
 	// Collectors are figures of others that /metrics shows too.
 	Collectors []prometheus.Collector
 	// Version is the program's, for the OpenAPI document and the metrics; default dev.

@@ -2,10 +2,13 @@ package server
 
 import (
 	"context"
+	"crypto/subtle"
 	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"porchlight/audit"
 )
 
 // readyTime is how long a part may take to answer before it counts as not ready.
@@ -42,8 +45,13 @@ func (s *Server) ready(c *gin.Context) error {
 	return answer(c, status, gin.H{"status": word, "parts": state})
 }
 
-// scrape is GET /metrics.
+// scrape is GET /metrics. With a token of its own it wants that, and no other.
 func (s *Server) scrape(c *gin.Context) error {
+	if want := s.metricsToken; want != "" {
+		if subtle.ConstantTimeCompare([]byte(c.GetHeader("Authorization")), []byte("Bearer "+want)) != 1 {
+			return audit.Errorf(audit.CodeUnauthorized, "The metrics want their own token, as Authorization: Bearer TOKEN")
+		}
+	}
 	s.metrics.handler().ServeHTTP(c.Writer, c.Request)
 	return nil
 }

@@ -118,3 +118,17 @@ func TestMetricsOfStores(t *testing.T) {
 		t.Error("no error of the records is counted")
 	}
 }
+
+// TestMetricsToken holds that /metrics wants its own token where it has one, and takes no other.
+func TestMetricsToken(t *testing.T) {
+	s := newStack(t, func(c *Config) { c.MetricsToken = "scrape-me" })
+	for sent, want := range map[string]int{"": 401, "Bearer scrape-me": 200, "scrape-me": 401, "Bearer scrape-m": 401, "Bearer " + s.secrets[audit.Admin]: 401} {
+		r := s.request(t, "GET", "/metrics", "", nil)
+		if sent != "" {
+			r.Header.Set("Authorization", sent)
+		}
+		if a := s.send(t, r); a.StatusCode != want {
+			t.Errorf("with %q: %d, want %d", sent, a.StatusCode, want)
+		}
+	}
+}

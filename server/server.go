@@ -59,6 +59,7 @@ type Server struct {
 	work       *audit.WorkOptions
 
 	webhookPrivate bool // endpoints may be on private addresses
+	metricsToken   string
 
 	life       context.Context // ends when the server does
 	end        context.CancelFunc
@@ -83,7 +84,7 @@ func New(c Config) (*Server, error) {
 	limits := c.Limits.withDefaults()
 	s := &Server{
 		audit: c.Audit, dispute: c.Dispute, records: c.Records, objects: c.Objects, pages: c.Pages,
-		log: c.Log, now: c.Now, newID: c.NewID, limits: limits, secure: c.Secure, webhookPrivate: c.WebhookPrivate, targets: cmp.Or(c.Targets, standing.Targets2026()),
+		log: c.Log, now: c.Now, newID: c.NewID, limits: limits, secure: c.Secure, webhookPrivate: c.WebhookPrivate, metricsToken: c.MetricsToken, targets: cmp.Or(c.Targets, standing.Targets2026()),
 		metrics: newMetrics(c.Version, append(slices.Clip(c.Collectors), newReauditFigures(c.Records, c.Log))...), sessions: newSessions(c, limits), crossOrigin: http.NewCrossOriginProtection(),
 		custody: newDisclosures(c.Records, c.Now),
 		signIns: newThrottle(limits.SignIns), bearers: newTokenGuard(limits.FailedTokens),

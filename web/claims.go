@@ -45,7 +45,7 @@ func (w Within) Words() string {
 
 // Asked is what the queue of claims was narrowed by; its zero value is all open claims.
 type Asked struct {
-	Search  string // a claim id, a tracking id, or how an address begins
+	Search  string // a claim id, a tracking id, or how an address or the recipient's name begins
 	All     bool   // decided claims too
 	Due     Within
 	Answer  dispute.Answer // recommended

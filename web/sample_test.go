@@ -239,7 +239,7 @@ func hostile(t *testing.T) map[string]Page {
 	t.Helper()
 	long := evil + strings.Repeat("W", 300)
 	base := Base{Title: evil, Role: audit.Agent, DriverID: evil, Name: long, CSRF: evil, Now: now}
-	d := audit.Delivery{TrackingID: evil, DriverID: evil, Instruction: evil, Proofs: audit.Proofs{evil}, Note: evil, OutcomeReason: evil,
+	d := audit.Delivery{TrackingID: evil, DriverID: evil, Recipient: long, Carrier: evil, Instruction: evil, Proofs: audit.Proofs{evil}, Note: evil, OutcomeReason: evil,
 		Stop: audit.Stop{Address: long, Unit: evil, Locality: evil, Postcode: evil, Country: evil, TimeZone: evil, Kind: evil}}
 	u := audit.Upload{UploadID: evil, PhotoID: evil, TrackingID: evil, Role: evil, DriverID: evil, MediaType: evil}
 	f := audit.Finding{Check: evil, Result: evil, Value: evil, Limit: evil, Unit: evil, Reason: evil, Advice: evil, Detail: evil, Source: evil}

@@ -263,6 +263,7 @@ func (s *Service) submission(ctx context.Context, p Packet, ch Channel, drawn ma
 // Fields are what card processors ask for in fields of their own, named as Stripe's
 // dispute evidence is (https://docs.stripe.com/api/disputes/evidence_object).
 type Fields struct {
+	CustomerName           string `json:"customer_name,omitempty"` // absent where it is not on record
 	ShippingTrackingNumber string `json:"shipping_tracking_number"`
 	ShippingCarrier        string `json:"shipping_carrier,omitempty"` // absent where it is not on record
 	ShippingDate           string `json:"shipping_date,omitempty"`    // of the delivery, in the stop's zone: 2006-01-02
@@ -275,7 +276,7 @@ type Fields struct {
 // fields are the packet's, for a processor's own form.
 func fields(p Packet) Fields {
 	d := p.Delivery
-	f := Fields{ShippingTrackingNumber: p.Claim.TrackingID, ShippingCarrier: d.Carrier, ShippingAddress: d.Line(), UncategorizedText: p.Recommendation.Summary}
+	f := Fields{CustomerName: d.Recipient, ShippingTrackingNumber: p.Claim.TrackingID, ShippingCarrier: d.Carrier, ShippingAddress: d.Line(), UncategorizedText: p.Recommendation.Summary}
 	if d.DeliveredAt != nil {
 		f.ShippingDate = d.DeliveredAt.In(d.Zone()).Format(time.DateOnly)
 		f.ServiceDate = f.ShippingDate

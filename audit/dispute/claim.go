@@ -25,7 +25,7 @@ type ClaimFilter struct {
 	DueBefore  time.Time // leaves out those without a time
 	Open       bool      // leaves out those that are decided
 	DriverID   string    // on that driver's deliveries
-	Search     string    // a claim id, a tracking id, or how an address begins
+	Search     string    // a claim id, a tracking id, or how an address or the recipient's name begins
 }
 
 // Validate checks the claim as a row of an import. The error is an [audit.Error] with

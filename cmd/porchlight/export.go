@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path"
 	"reflect"
 	"strconv"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"porchlight/audit"
+	"porchlight/storage/s3"
 )
 
 // photoRow is one upload with what was measured and judged, for those who analyse
@@ -127,7 +130,10 @@ func exportCommand() *cobra.Command {
 (findings), in order of receipt, for those who analyse elsewhere. It is streamed: memory
 does not grow with the rows.
 
-  porchlight export photos --since 2026-11-01 --format parquet -o november.parquet`,
+With -o s3://BUCKET/KEY it goes into a bucket that there is, by way of a temporary file,
+at the endpoint and with the keys that are in the environment (AWS_ENDPOINT_URL and so on).`,
+		Example: `  porchlight export photos --since 2026-11-01 --format parquet -o november.parquet
+  porchlight export findings --format parquet -o s3://analysis/porchlight/findings.parquet`,
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		ValidArgs: []string{"photos", "findings"},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -156,19 +162,53 @@ does not grow with the rows.
 				}
 				return export(cmd.Context(), st, f, newRows[photoRow](w, format), photoRows, func(n int) { bar.Add(n) })
 			}
-			if out == "" {
+			switch {
+			case out == "":
 				return write(cmd.OutOrStdout())
+			case strings.HasPrefix(out, "s3://"):
+				return writeObject(cmd.Context(), out, write)
 			}
 			return writeFile(out, write)
 		},
 	}
 	s.flags(cmd.Flags())
-	cmd.Flags().StringVarP(&out, "output", "o", "", "`FILE` to write; default the standard output")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "`FILE` to write, or s3://BUCKET/KEY; default the standard output")
 	cmd.Flags().StringVar(&format, "format", "csv", "csv or parquet")
 	cmd.Flags().StringVar(&since, "since", "", "only photos received at or after this `TIME` (RFC 3339, or a date)")
 	cmd.Flags().StringVar(&until, "until", "", "only photos received before this `TIME` (RFC 3339, or a date)")
 	cmd.Flags().StringVar(&driver, "driver", "", "only photos of this driver `ID`")
 	return cmd
+}
+
+// writeObject writes a file of that name, s3://BUCKET/KEY, and has it stored once it is whole.
+func writeObject(ctx context.Context, name string, write func(io.Writer) error) error {
+	folder, key, _ := strings.Cut(strings.TrimPrefix(name, "s3://"), "/")
+	if folder == "" || key == "" {
+		return fmt.Errorf("-o %q is not s3://BUCKET/KEY", name)
+	}
+	c, err := bucket("s3://" + folder)
+	if err != nil {
+		return fmt.Errorf("-o: %w", err)
+	}
+	c.MustExist = true
+	store, err := s3.Open(ctx, c)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp("", "porchlight-export-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	if err := write(f); err != nil {
+		return err
+	}
+	mediaType := "text/csv"
+	if path.Ext(key) == ".parquet" {
+		mediaType = "application/vnd.apache.parquet"
+	}
+	return store.PutFile(ctx, key, f, mediaType)
 }
 
 // exportedAtOnce is how many uploads are read at once by an export.

@@ -40,10 +40,22 @@ func newStorm(t *testing.T, p *process, at []string, n int) *storm {
 	rows := bytes.NewBufferString("tracking_id,address\n")
 	for i := range n {
 		fmt.Fprintf(rows, "T%d,%d Elm St\n", i, i)
-		s.photos[i] = fixtures.Scene{Place: uint64(i), Shot: 1, Number: fmt.Sprint(i), Width: 320, Height: 240}.JPEG()
+		s.photos[i] = stormPhoto(i)
 	}
 	p.do(http.StatusOK, "POST", "/api/v1/deliveries", s.token, "text/csv", rows.Bytes())
 	return s
+}
+
+// stormPhotos are drawn once: drawing hundreds takes longer than sending them.
+var stormPhotos sync.Map
+
+func stormPhoto(i int) []byte {
+	if b, ok := stormPhotos.Load(i); ok {
+		return b.([]byte)
+	}
+	b := fixtures.Scene{Place: uint64(i), Shot: 1, Number: fmt.Sprint(i), Width: 320, Height: 240}.JPEG()
+	stormPhotos.Store(i, b)
+	return b
 }
 
 // run sends everything. at is called once for each count of acknowledged photos that it

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"porchlight/audit"
+	"porchlight/storage/s3"
 )
 
 // TestKeeping backs a running service up, restores it elsewhere, and checks both; then it
@@ -106,6 +108,28 @@ func TestExport(t *testing.T) {
 			t.Errorf("row %d is %q in Parquet, %q in CSV", i, got, rows[i+1])
 		}
 	}
+	// The same into a bucket; one that is not there is no target.
+	where := sites["Postgres and S3"](t)[3]
+	c, err := bucket(where)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := s3.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, 0, append([]string{"export", "photos", "--format", "parquet", "-o", where + "/exports/photos.parquet"}, at...)...)
+	stored, _, err := store.Open(t.Context(), "exports/photos.parquet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stored.Close()
+	if got, err := io.ReadAll(stored); err != nil || !bytes.Equal(got, b) {
+		t.Errorf("the bucket holds %d bytes (%v), want the %d of the file", len(got), err, len(b))
+	}
+	run(t, 2, append([]string{"export", "photos", "-o", where + "-none/photos.csv"}, at...)...)
+	run(t, 2, append([]string{"export", "photos", "-o", where}, at...)...)
+
 	text, _ = run(t, 0, append([]string{"export", "findings"}, at...)...)
 	if found, err := csv.NewReader(strings.NewReader(text)).ReadAll(); err != nil || len(found) != n*16+1 {
 		t.Errorf("%d findings, %v", len(found), err)

@@ -34,6 +34,7 @@ type serveSettings struct {
 	uploads, judging            int
 	secure, healthy             bool
 	webhookPrivate              bool
+	metricsToken                string
 }
 
 func serveCommand() *cobra.Command {
@@ -75,8 +76,9 @@ func (s *serveSettings) flags(f *pflag.FlagSet) {
 	f.IntVar(&s.rate, "work-rate", 0, "photos judged a second at most by re-audits here; 0: as many as can be")
 	f.BoolVar(&s.secure, "secure", false, "mark cookies for HTTPS alone; set it wherever a proxy in front speaks HTTPS; a --public-url of https sets it")
 	webhookFlag(f, &s.webhookPrivate)
+	f.StringVar(&s.metricsToken, "metrics-token", "", "what a program must send as Authorization: Bearer `TOKEN` to read /metrics; set PORCHLIGHT_METRICS_TOKEN, where other users cannot see it")
 	f.BoolVar(&s.healthy, "healthy", false, "only ask the service at --listen whether it is ready (exit status 0), for container health checks")
-	setting("listen", "log-format", "log-level", "uploads", "judging", "secure", "work", "work-rate")
+	setting("listen", "log-format", "log-level", "uploads", "judging", "secure", "work", "work-rate", "metrics-token")
 }
 
 // uploadVisionTime is what looking at one upload may take: a driver waits at the door.
@@ -129,7 +131,7 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 		Limits:   server.Limits{Uploads: s.uploads},
 		Sessions: st.db.WebSessions(time.Now), OIDC: provider, PublicURL: public, TrustedProxies: proxies,
 		Secure: s.secure || strings.HasPrefix(public, "https://"), Version: version,
-		WebhookPrivate: s.webhookPrivate, Collectors: watched, Work: here,
+		WebhookPrivate: s.webhookPrivate, MetricsToken: s.metricsToken, Collectors: watched, Work: here,
 	})
 	if err != nil {
 		return err

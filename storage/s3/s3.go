@@ -17,6 +17,7 @@ import (
 	"iter"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -204,6 +205,39 @@ func (s *Store) Put(ctx context.Context, key string, b []byte, mediaType string)
 		}
 	}
 	return nil
+}
+
+// MaxFileBytes is the largest file that one put may take, by S3's own limit.
+const MaxFileBytes = 5 << 30
+
+// PutFile writes a file under a key, over what was there, without holding it in memory:
+// it is read once for its digest and once to be sent. Errors: [audit.CodeInvalid] for a
+// key that is none or a file over [MaxFileBytes], [audit.CodeUnavailable].
+func (s *Store) PutFile(ctx context.Context, key string, file *os.File, mediaType string) error {
+	if err := storage.CheckKey(key); err != nil {
+		return err
+	}
+	digest := sha256.New()
+	_, err := file.Seek(0, io.SeekStart)
+	var size int64
+	if err == nil {
+		size, err = io.Copy(digest, file)
+	}
+	if err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return audit.Errorf(audit.CodeUnreadable, "the file for %s cannot be read", key, err)
+	}
+	if size > MaxFileBytes {
+		return audit.Errorf(audit.CodeInvalid, "the file for %s has %d bytes, and S3 takes %d at once", key, size, int64(MaxFileBytes))
+	}
+	sum := digest.Sum(nil)
+	_, err = s.client.PutObject(ctx, s.config.Bucket, s.config.Prefix+key, file, size, "", hex.EncodeToString(sum), minio.PutObjectOptions{
+		ContentType: mediaType, DisableMultipart: true, DisableContentSha256: true,
+		UserMetadata: map[string]string{"X-Amz-Checksum-Sha256": base64.StdEncoding.EncodeToString(sum)},
+	})
+	return failure("the file cannot be stored", err)
 }
 
 // afterRefusal looks at what is stored after a put that failed. The object may be

@@ -133,7 +133,9 @@ func claimsQuery(f dispute.ClaimFilter, due int64, id string, last int64) (query
 		query += ` AND claim_id IN (SELECT claim_id FROM claims WHERE claim_id = ` + word + ` UNION SELECT claim_id FROM claims WHERE tracking_id = ` + word
 		if key := audit.FoldText(f.Search); key != "" { // the first part of a stop's key is its address
 			query += ` UNION SELECT c.claim_id FROM deliveries d JOIN claims c ON c.tracking_id = d.tracking_id
-				WHERE d.stop_key >= ` + mark(key) + ` AND d.stop_key < ` + mark(key+"\U0010ffff")
+				WHERE d.stop_key >= ` + mark(key) + ` AND d.stop_key < ` + mark(key+"\U0010ffff") + `
+				UNION SELECT c.claim_id FROM deliveries d JOIN claims c ON c.tracking_id = d.tracking_id
+				WHERE d.recipient_key >= ` + mark(key) + ` AND d.recipient_key < ` + mark(key+"\U0010ffff") + ` AND d.recipient_key <> ''`
 		}
 		query += `)`
 	}

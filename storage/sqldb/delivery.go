@@ -144,7 +144,8 @@ func (db *DB) PutDeliveries(ctx context.Context, ds []audit.Delivery, at time.Ti
 // deliveryRow is a delivery as its table holds it.
 type deliveryRow struct {
 	trackingID, driverID, stopKey string
-	sortAt, importedAt, scannedAt int64 // scannedAt is 0 where it is not on record
+	recipientKey                  string // whom it is for, folded; empty where that is not known
+	sortAt, importedAt, scannedAt int64  // scannedAt is 0 where it is not on record
 	mark                          standing.Mark
 	json                          string
 
@@ -190,7 +191,7 @@ func (r deliveryRow) merge(d audit.Delivery) (merged deliveryRow, moved bool, er
 		*t = utc(*t)
 	}
 	whole.Geocoded = nil // it is kept elsewhere
-	merged = deliveryRow{trackingID: whole.TrackingID, driverID: whole.DriverID, stopKey: whole.Key(), importedAt: r.importedAt}
+	merged = deliveryRow{trackingID: whole.TrackingID, driverID: whole.DriverID, stopKey: whole.Key(), recipientKey: audit.FoldText(whole.Recipient), importedAt: r.importedAt}
 	merged.address, merged.unplaced = whole.Unplaced()
 	merged.mark = standing.MarkOf(whole)
 	merged.sortAt = merged.importedAt
@@ -235,11 +236,11 @@ func (s session) saveDeliveries(ctx context.Context, kept map[string]deliveryRow
 	var rows [][]any
 	for id := range changed {
 		r := kept[id]
-		rows = append(rows, []any{r.trackingID, r.driverID, r.stopKey, r.sortAt, r.importedAt, r.json, r.addressKey(), r.scannedAt, int64(r.mark)})
+		rows = append(rows, []any{r.trackingID, r.driverID, r.stopKey, r.sortAt, r.importedAt, r.json, r.addressKey(), r.scannedAt, int64(r.mark), r.recipientKey})
 	}
-	err := s.insert(ctx, `INSERT INTO deliveries (tracking_id, driver_id, stop_key, sort_at, imported_at, json, address_key, scanned_at, mark) VALUES`,
+	err := s.insert(ctx, `INSERT INTO deliveries (tracking_id, driver_id, stop_key, sort_at, imported_at, json, address_key, scanned_at, mark, recipient_key) VALUES`,
 		`ON CONFLICT (tracking_id) DO UPDATE SET driver_id = excluded.driver_id, stop_key = excluded.stop_key, sort_at = excluded.sort_at,
-			json = excluded.json, address_key = excluded.address_key, scanned_at = excluded.scanned_at, mark = excluded.mark`, rows)
+			json = excluded.json, address_key = excluded.address_key, scanned_at = excluded.scanned_at, mark = excluded.mark, recipient_key = excluded.recipient_key`, rows)
 	if err != nil {
 		return err
 	}

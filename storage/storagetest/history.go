@@ -51,13 +51,13 @@ func testOutcomes(t *testing.T, r Records) {
 }
 
 func testClaimSearch(t *testing.T, r Records) {
-	d := audit.Delivery{TrackingID: "T1", Stop: audit.Stop{Address: "4702 Élm St.", Unit: "3", Country: "US"}}
+	d := audit.Delivery{TrackingID: "T1", Recipient: "Zoë Ann O'Neil", Stop: audit.Stop{Address: "4702 Élm St.", Unit: "3", Country: "US"}}
 	other := audit.Delivery{TrackingID: "T2", Stop: audit.Stop{Address: "47 Elm St", Country: "US"}}
 	_, err := r.PutDeliveries(t.Context(), []audit.Delivery{d, other}, noon)
 	wantCode(t, "PutDeliveries", err, "")
 	_, err = r.PutClaims(t.Context(), []dispute.Claim{{ClaimID: "C1", TrackingID: "T1"}, {ClaimID: "C2", TrackingID: "T2"}}, noon)
 	wantCode(t, "PutClaims", err, "")
-	for search, want := range map[string][]string{"C1": {"C1"}, "T2": {"C2"}, "4702 élm": {"C1"}, "47": {"C1", "C2"}, "47 Elm St": {"C2"}, "elm": nil, "'; DROP TABLE claims; --": nil, "%": nil} {
+	for search, want := range map[string][]string{"C1": {"C1"}, "T2": {"C2"}, "4702 élm": {"C1"}, "47": {"C1", "C2"}, "47 Elm St": {"C2"}, "elm": nil, "zoë ann": {"C1"}, "Zoë Ann O'Neil": {"C1"}, "O'Neil": nil, "'; DROP TABLE claims; --": nil, "%": nil} {
 		claims, _, err := r.Claims(t.Context(), dispute.ClaimFilter{Search: search}, "", 10)
 		wantCode(t, "Claims", err, "")
 		var got []string

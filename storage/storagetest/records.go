@@ -186,7 +186,7 @@ func photoID(name string) string {
 // delivery is one with every field set.
 func delivery(id, driver, address string) audit.Delivery {
 	return audit.Delivery{
-		TrackingID: id, DriverID: driver, RouteID: "route-7",
+		TrackingID: id, DriverID: driver, RouteID: "route-7", Recipient: "Jo \"J\" Müller",
 		Stop: audit.Stop{Address: address, Unit: "4 b", Locality: "Zürich", Postcode: "8001", Country: "CH", Latitude: ptr(47.3769),
 			Longitude: ptr(8.5417), Kind: audit.Apartment, TimeZone: "Europe/Zurich", RadiusM: ptr(80.0)},
 		Instruction: audit.Hidden, DoNotRing: true, CallOnArrival: true, Proofs: audit.Proofs{audit.ProofPhoto, audit.ProofSignature},

@@ -20,3 +20,7 @@ CREATE TABLE holds (
 );
 CREATE INDEX holds_by_subject ON holds (kind, subject) WHERE released_at = 0;
 CREATE INDEX holds_by_time ON holds (placed_at, hold_id);
+
+-- Whom a delivery is for, folded as addresses are: agents look for it.
+ALTER TABLE deliveries ADD COLUMN recipient_key TEXT NOT NULL DEFAULT '';
+CREATE INDEX deliveries_by_recipient ON deliveries (recipient_key, tracking_id) WHERE recipient_key <> '';

@@ -47,28 +47,78 @@ var cosines = sync.OnceValue(func() *[16][64]float64 {
 	return &c
 })
 
-// pdq hashes the 512 pixel plane.
-func (p *plan) pdq(s *scratch) (fingerprint string, quality int) {
+// mirrored are the samples of a side of n pixels that is read from its end.
+func (b *boxes) mirrored(n int) (out boxes) {
+	for i, box := range b {
+		out[i].from = n - box.from - len(box.weights)
+		out[i].weights = slices.Clone(box.weights)
+		slices.Reverse(out[i].weights)
+	}
+	return out
+}
+
+// pdq hashes the 512 pixel plane as it is and as if it were turned. The filters lean to one side, so that a mirrored
+// picture is sampled elsewhere: its hash is not made of the upright one's coefficients but of samples of its own. With
+// rows and columns exchanged the samples are the same, exchanged.
+func (p *plan) pdq(s *scratch) (fingerprint string, turned [7]string, quality int) {
 	s.pdqRow = grow(s.pdqRow, p.w)
+	var c [4]*[256]float64 // upright, mirrored left to right, upside down, both
+	for way := range c {
+		b := p.samplePDQ(s, way&1 != 0, way&2 != 0)
+		if way == 0 {
+			quality = qualityPDQ(b)
+		}
+		c[way] = coefficientsPDQ(b)
+	}
+	fingerprint = hashPDQ(c[0])
+	for way := range 3 {
+		turned[way] = hashPDQ(c[way+1])
+	}
+	// Mirroring what is exchanged left to right is exchanging what is mirrored upside down.
+	for way, of := range [4]int{2, 1, 3, 0} {
+		turned[3+way] = hashPDQ(exchanged(c[of]))
+	}
+	return fingerprint, turned, quality
+}
+
+// samplePDQ filters the 512 pixel plane and takes 64x64 samples of it, mirrored left to right, upside down or both.
+func (p *plan) samplePDQ(s *scratch, across, down bool) *[64][64]float64 {
+	columns, rows := &p.sample[0], &p.sample[1]
+	if across {
+		columns = &p.mirror[0]
+	}
+	if down {
+		rows = &p.mirror[1]
+	}
 	var b [64][64]float64
-	for i, down := range p.sample[1] {
+	for i, of := range rows {
 		row := s.pdqRow
 		clear(row)
-		for k, weight := range down.weights {
-			for x, v := range s.p512.pix[(down.from+k)*p.w:][:len(row)] {
+		for k, weight := range of.weights {
+			for x, v := range s.p512.pix[(of.from+k)*p.w:][:len(row)] {
 				row[x] += weight * v
 			}
 		}
 		for j := range b[i] {
-			across := &p.sample[0][j]
+			of := &columns[j]
 			var v float32
-			for k, weight := range across.weights {
-				v += weight * row[across.from+k]
+			for k, weight := range of.weights {
+				v += weight * row[of.from+k]
 			}
 			b[i][j] = float64(v)
 		}
 	}
-	return hashPDQ(&b), qualityPDQ(&b)
+	return &b
+}
+
+func exchanged(c *[256]float64) *[256]float64 {
+	var out [256]float64
+	for i := range 16 {
+		for j := range 16 {
+			out[16*i+j] = c[16*j+i]
+		}
+	}
+	return &out
 }
 
 // qualityPDQ sums the steps between neighbours, in whole hundredths of the range: little of it, little to hash.
@@ -87,8 +137,8 @@ func qualityPDQ(b *[64][64]float64) int {
 	return min(100, int(steps)/90)
 }
 
-// hashPDQ is the hash as 64 hex digits: bit k is in 16-bit word k/16, and the highest word is written first.
-func hashPDQ(b *[64][64]float64) string {
+// coefficientsPDQ are the 16x16 lowest cosine frequencies but the constant ones, those down the picture in rows.
+func coefficientsPDQ(b *[64][64]float64) *[256]float64 {
 	dct := cosines()
 	var half [16][64]float64
 	for i := range half {
@@ -106,7 +156,12 @@ func hashPDQ(b *[64][64]float64) string {
 			}
 		}
 	}
-	sorted := coefficients
+	return &coefficients
+}
+
+// hashPDQ is the hash as 64 hex digits: bit k is in 16-bit word k/16, and the highest word is written first.
+func hashPDQ(coefficients *[256]float64) string {
+	sorted := *coefficients
 	slices.Sort(sorted[:])
 	median := (sorted[127] + sorted[128]) / 2
 	var bits [32]byte

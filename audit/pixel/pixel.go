@@ -37,6 +37,9 @@ type Measures struct {
 	// Fingerprint is the photo's PDQ hash, 64 hex digits; FingerprintQuality (0..100) says how much there was to hash.
 	Fingerprint        string `json:"fingerprint"`
 	FingerprintQuality int    `json:"fingerprint_quality"`
+	// Turned are the hashes of the photo mirrored left to right, upside down and both, and of those three and itself with
+	// rows and columns exchanged: what a copy is looked for by. They are not kept.
+	Turned [7]string `json:"-"`
 
 	// LensBlob is the share of the frame, 0..1, under the largest smooth skin-toned or dark blob joined to a border.
 	LensBlob float64 `json:"lens_blob"`
@@ -88,7 +91,7 @@ func Measure(l *Luma) Measures {
 	m.FineDetail, m.WeakestDirection = sums.fineDetail(), sums.weakestDirection()
 	m.BlurExtent = blurExtent(s, &s.p1024)
 	m.Blur = blur(m.FineDetail, m.WeakestDirection, m.BlurExtent)
-	m.Fingerprint, m.FingerprintQuality = p.pdq(s)
+	m.Fingerprint, m.Turned, m.FingerprintQuality = p.pdq(s)
 	m.LensBlob, m.FlatShare, m.Moire = lensBlob(s, l), flatShare(l), p.moire(s)
 	return m
 }

@@ -78,7 +78,7 @@ func TestOrientation(t *testing.T) {
 			l.Width, l.Height, l.Stride = upright.Height, upright.Width, upright.Height
 		}
 		got := Measure(&l)
-		opts := cmp.Options{cmpopts.EquateApprox(0, .01), cmpopts.IgnoreFields(Measures{}, "Fingerprint", "FlatShare")}
+		opts := cmp.Options{cmpopts.EquateApprox(0, .01), cmpopts.IgnoreFields(Measures{}, "Fingerprint", "Turned", "FlatShare")}
 		if diff := cmp.Diff(want, got, opts); diff != "" {
 			t.Errorf("orientation %d (-want +got):\n%s", o, diff)
 		}

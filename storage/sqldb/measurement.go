@@ -12,6 +12,7 @@ type picture struct {
 	digits  string // the fingerprint, empty where there is none
 	print   audit.Fingerprint
 	quality int
+	turned  []audit.Fingerprint // of a photo that was just measured: none of one on record
 }
 
 // searchQuality is the quality, 0..100, below which a PDQ fingerprint says nothing
@@ -22,7 +23,13 @@ func pictureOf(m audit.Measurement) picture {
 	if !m.Decoded() {
 		return picture{}
 	}
-	return parsePicture(m.Fingerprint, m.FingerprintQuality)
+	p := parsePicture(m.Fingerprint, m.FingerprintQuality)
+	for _, digits := range m.Turned {
+		if f, ok := audit.ParseFingerprint(digits); ok {
+			p.turned = append(p.turned, f)
+		}
+	}
+	return p
 }
 
 func parsePicture(digits string, quality int) picture {

@@ -3,6 +3,7 @@ package sqldb
 import (
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,7 +72,8 @@ func TestPlansUseIndexes(t *testing.T) {
 			{"tokens by age", queryTokenPage, []any{0, "K1", 10}},
 			{"a driver's tokens", queryDriverTokens, []any{0, "K1", "D1", 10}},
 			{"a person's session", queryWebSession, []any{"h", 0}},
-			{"similar photos", querySimilar, append(bands, "p", 50)},
+			{"similar photos", querySimilar, append(bands[:16:16], "p", 50)},
+			{"similar photos, turned", queryTurned, append(slices.Repeat(bands, 7), "p", 50)},
 			{"pairs of like photos", queryPairPage, []any{31, "a", "b", 10}},
 			{"what an upload is like", queryPairsLater + `($2,$3)`, []any{31, "a", "b"}},
 			{"what is like an upload", queryPairsEarlier + `($2,$3)`, []any{31, "a", "b"}},

@@ -178,6 +178,9 @@ const deletionsAtOnce = 8
 
 // DeleteMarked has the bytes of marked photos removed, see [audit.RetentionRecords].
 func (db *DB) DeleteMarked(ctx context.Context, photoIDs []string, before time.Time, remove func(context.Context, string) error) (became map[string]audit.KeptBy, err error) {
+	if len(photoIDs) == 0 {
+		return nil, nil
+	}
 	var failed error
 	err = db.write(ctx, func(s session) error {
 		became, failed = map[string]audit.KeptBy{}, nil
@@ -185,9 +188,6 @@ func (db *DB) DeleteMarked(ctx context.Context, photoIDs []string, before time.T
 			return err
 		}
 		marks, args := s.list(photoIDs)
-		if len(photoIDs) == 0 {
-			return nil
-		}
 		marked, err := collect(ctx, s, scanText, queryMarkedOf+`(`+marks+`)`, args...)
 		if err != nil {
 			return err

@@ -3,8 +3,10 @@ package sqldb
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"porchlight/audit"
@@ -118,23 +120,62 @@ func scanSighted(scan func(...any) error) (e sighted, err error) {
 	return e, err
 }
 
-// similarPhotos finds photos within [nearAnywhere] bits: all up to 15, most up to 31.
+// turnedWays is in how many ways a picture may be turned and mirrored beside upright.
+const turnedWays = 7
+
+// queryTurned finds photos that agree in two bands at least with one of the seven ways in
+// which a picture may be turned or mirrored. One band would do for the upright picture;
+// here it would bring in seven times as many photos that are alike by chance, to be
+// looked up one by one, while counting bands stays within their index.
+var queryTurned = func() string {
+	var ways []string
+	for way := range turnedWays {
+		marks := make([]string, bandCount)
+		for i := range marks {
+			marks[i] = "$" + strconv.Itoa(1+way*bandCount+i)
+		}
+		ways = append(ways, `SELECT photo_key FROM fingerprint_bands WHERE band IN (`+strings.Join(marks, ",")+`) GROUP BY photo_key HAVING COUNT(*) >= 2`)
+	}
+	return `SELECT photo_id, fingerprint, quality FROM photos WHERE photo_key IN (` + strings.Join(ways, ` UNION ALL `) +
+		`) AND photo_id <> $` + strconv.Itoa(1+turnedWays*bandCount) + ` AND quality >= $` + strconv.Itoa(2+turnedWays*bandCount)
+}()
+
+// similarPhotos finds photos within [nearAnywhere] bits, also where one is turned or
+// mirrored against the other. Upright all are found up to 15 bits, most up to 31.
 func (s session) similarPhotos(ctx context.Context, photoID string, p picture) ([]sighted, error) {
 	if !p.searchable() {
 		return nil, nil
 	}
-	_, args := bandList(p.print)
-	near, err := collect(ctx, s, func(scan func(...any) error) (e sighted, err error) {
-		err = scan(&e.photoID, &e.digits, &e.quality)
-		return e, err
-	}, querySimilar, append(args, photoID, searchQuality)...)
-	if err != nil {
+	found := map[string]sighted{}
+	look := func(query string, args []any, ways ...audit.Fingerprint) error {
+		rows, err := collect(ctx, s, func(scan func(...any) error) (e sighted, err error) {
+			err = scan(&e.photoID, &e.digits, &e.quality)
+			return e, err
+		}, query, append(args, photoID, searchQuality)...)
+		for _, e := range rows {
+			for _, way := range ways {
+				if old, again := found[e.photoID]; e.compare(picture{print: way, quality: p.quality}) <= nearAnywhere && (!again || e.distance < old.distance) {
+					found[e.photoID] = e
+				}
+			}
+		}
+		return err
+	}
+	_, bands := bandList(p.print)
+	if err := look(querySimilar, bands, p.print); err != nil {
 		return nil, err
 	}
-	near = slices.DeleteFunc(near, func(e sighted) bool { return e.compare(p) > nearAnywhere })
-	for i := range near {
-		near[i].compare(p)
+	if len(p.turned) == turnedWays {
+		bands = nil
+		for _, f := range p.turned {
+			_, more := bandList(f)
+			bands = append(bands, more...)
+		}
+		if err := look(queryTurned, bands, p.turned...); err != nil {
+			return nil, err
+		}
 	}
+	near := slices.Collect(maps.Values(found))
 	slices.SortFunc(near, func(a, b sighted) int {
 		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.photoID, b.photoID))
 	})

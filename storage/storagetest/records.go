@@ -101,6 +101,7 @@ func TestRecords(t *testing.T, fresh func(t *testing.T) (open func(t *testing.T)
 		{"ManyUploads", testManyUploads},
 		{"Evidence", testEvidence},
 		{"SightingsByFingerprint", testSightingsByFingerprint},
+		{"SightingsOfTurned", testSightingsOfTurned},
 		{"SightingsAtStop", testSightingsAtStop},
 		{"SightingsOfEqualBytes", testSightingsOfEqualBytes},
 		{"SightingsManyOfOneVisit", testSightingsManyOfOneVisit},

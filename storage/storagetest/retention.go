@@ -100,7 +100,10 @@ func testRetention(t *testing.T, r Records) {
 	remove := func(answer error) func(context.Context, string) error {
 		return func(_ context.Context, id string) error { removed = append(removed, id); return answer }
 	}
-	became, err := r.DeleteMarked(t.Context(), everything, before, remove(audit.Errorf(audit.CodeUnavailable, "down")))
+	became, err := r.DeleteMarked(t.Context(), nil, before, remove(nil))
+	wantCode(t, "DeleteMarked of nothing", err, "")
+	same(t, "became", became, map[string]audit.KeptBy{})
+	became, err = r.DeleteMarked(t.Context(), everything, before, remove(audit.Errorf(audit.CodeUnavailable, "down")))
 	wantCode(t, "DeleteMarked where the store is down", err, audit.CodeUnavailable)
 	same(t, "became", became, map[string]audit.KeptBy{older: audit.KeptByHold})
 	became, err = r.DeleteMarked(t.Context(), everything, before, remove(nil))

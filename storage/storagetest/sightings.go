@@ -65,6 +65,37 @@ func testSightingsByFingerprint(t *testing.T, r Records) {
 	}
 }
 
+// testSightingsOfTurned holds that a picture is found however it was turned or mirrored,
+// at the distance it has then, and that one which is unlike in every way is not.
+func testSightingsOfTurned(t *testing.T, r Records) {
+	put(t, r, delivery("T0", "D1", "1 Main St"))
+	original := upload("original", "T0", "D1", at(0))
+	add(t, r, original, measurement(print(1), 90))
+	for way := range 7 {
+		id := fmt.Sprint("T", way+1)
+		put(t, r, delivery(id, "D2", fmt.Sprint(way, " Second St")))
+		for _, off := range []int{0, 12, 60} {
+			var bits []int
+			for n := range off {
+				bits = append(bits, (37*n+5*way)%256)
+			}
+			m := measurement(print(100*way+off+2), 80)
+			for i := range m.Turned {
+				m.Turned[i] = print(1000*way + 10*off + i + 5000)
+			}
+			m.Turned[way] = flipped(print(1), bits...)
+			known, _ := add(t, r, upload(fmt.Sprint("turned-", way, "-", off), id, "D2", at(float64(1000*way+off)+1)), m)
+			found := slices.IndexFunc(known.Sightings, func(s audit.Sighting) bool { return s.UploadID == original.UploadID })
+			switch {
+			case off == 60 && found >= 0:
+				t.Errorf("way %d: found at %d bits", way, off)
+			case off < 60 && (found < 0 || known.Sightings[found].Distance != off || known.Sightings[found].Quality != 80):
+				t.Errorf("way %d, %d bits: %+v", way, off, known.Sightings)
+			}
+		}
+	}
+}
+
 // testSightingsAtStop holds that the same driver's photos of the same stop are compared
 // up to 60 bits, for 90 days.
 func testSightingsAtStop(t *testing.T, r Records) {

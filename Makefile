@@ -4,7 +4,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 DIR     ?= screenshots
 BUILD   := go build -ldflags "-s -w -X main.version=$(VERSION)"
 
-.PHONY: all build wasm demo test lint bench pages variants screenshots fuzz clean
+.PHONY: all build wasm demo test lint bench pages screenshots fuzz clean
 
 all: build
 
@@ -30,9 +30,6 @@ bench: build ## speed, as ratios to the JPEG decoder's own
 
 pages: wasm ## every page in a real browser: axe-core, 360 px, enlarged, in the dark
 	PORCHLIGHT_TEST_PAGES=1 .ci/servers.sh go test -count=1 -timeout 60m -run 'PagesInABrowser|PagesAreSound|DriversDay|BrowserKilled' ./server
-
-variants: ## house numbers and packages on labelled photos that were scaled and encoded anew
-	PORCHLIGHT_TEST_VARIANTS=1 .ci/test -run 'HouseNumbers|Packages' -v
 
 screenshots: wasm ## pictures of the pages, light and dark, on a phone and a desktop, into DIR (default screenshots)
 	mkdir -p "$(DIR)"

@@ -66,7 +66,7 @@ type variant struct {
 	quality int // of the JPEG, as of image/jpeg; untouched where 0
 }
 
-// variants are the photos as they were taken; with PORCHLIGHT_TEST_VARIANTS, as `make variants`
+// variants are the photos as they were taken; with PORCHLIGHT_TEST_VARIANTS, as `make bench`
 // sets it, also as others may have changed them. Each takes minutes.
 func variants() []variant {
 	v := []variant{{name: "as taken"}}

@@ -54,10 +54,10 @@ type KeptBy string
 
 const (
 	KeptByHold   KeptBy = "legal_hold"
-	KeptByPacket KeptBy = "packet"     // an issued packet has frozen it
-	KeptByClaim  KeptBy = "open_claim" // on one of its deliveries
-	KeptByStore  KeptBy = "locked"     // the object store does not let it be deleted yet
-	KeptByUpload KeptBy = "uploaded_again"
+	KeptByPacket KeptBy = "packet"         // an issued packet has frozen it
+	KeptByClaim  KeptBy = "open_claim"     // on one of its deliveries
+	KeptByStore  KeptBy = "locked"         // the object store does not let it be deleted yet
+	KeptByUpload KeptBy = "uploaded_again" // since then
 )
 
 // Expired is a photo that was last uploaded longer ago than photos are kept.

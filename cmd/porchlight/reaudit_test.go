@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"porchlight/audit"
-	"porchlight/fixtures"
 )
 
 // TestReauditKilled ends a re-audit with kill -9 at twenty random points, and starts the
@@ -101,7 +100,7 @@ func TestReauditKilled(t *testing.T) {
 					t.Errorf("delivery T%d: the report is by %s", i, got)
 				}
 				var reports struct{ Items []audit.Report }
-				id := audit.PhotoID(fixtures.Scene{Place: uint64(i), Shot: 1, Number: fmt.Sprint(i), Width: 320, Height: 240}.JPEG())
+				id := audit.PhotoID(stormPhoto(i))
 				p.do(http.StatusOK, "GET", "/api/v1/photos/"+id+"/reports", admin, "", nil).json(t, &reports)
 				if len(reports.Items) != 2 {
 					t.Errorf("photo %d has %d reports, want the first and the run's", i, len(reports.Items))
@@ -165,7 +164,7 @@ func TestReauditOutlivesTheDatabase(t *testing.T) {
 	p.do(http.StatusOK, "POST", "/api/v1/reaudits/"+run.RunID+"/state", admin, "application/json", []byte(`{"state":"published"}`))
 	for i := range n {
 		var reports struct{ Items []audit.Report }
-		id := audit.PhotoID(fixtures.Scene{Place: uint64(i), Shot: 1, Number: fmt.Sprint(i), Width: 320, Height: 240}.JPEG())
+		id := audit.PhotoID(stormPhoto(i))
 		p.do(http.StatusOK, "GET", "/api/v1/photos/"+id+"/reports", admin, "", nil).json(t, &reports)
 		if len(reports.Items) != 2 || reports.Items[1].RunID != run.RunID {
 			t.Errorf("photo %d has %d reports, want the first and the run's", i, len(reports.Items))

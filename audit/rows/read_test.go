@@ -119,7 +119,7 @@ func TestReadDeliveries(t *testing.T) {
 			"1 invalid: The row is not JSON: unexpected end of JSON input",
 			"2 invalid: The row is not JSON: invalid character '{' after top-level value",
 			`3 unknown_field: There is no field "Tracking_ID". Is tracking_id meant?`,
-			`4 unknown_field: There is no field "adress". The fields are address, call_on_arrival, carrier, country, delivered_at, do_not_ring, driver_id, instruction, latitude, locality, longitude, note, outcome, outcome_reason, postcode, proofs, radius_m, route_id, scan_latitude, scan_longitude, scanned_at, stop_kind, time_zone, tracking_id, unit, window_end, window_start`,
+			`4 unknown_field: There is no field "adress". The fields are address, call_on_arrival, carrier, country, delivered_at, do_not_ring, driver_id, instruction, latitude, locality, longitude, note, outcome, outcome_reason, postcode, proofs, radius_m, recipient, route_id, scan_latitude, scan_longitude, scanned_at, stop_kind, time_zone, tracking_id, unit, window_end, window_start`,
 			"5 invalid: tracking_id is given twice",
 			`6 invalid: latitude: "north" is not a number`,
 			`7 invalid: note: "7" is not a text`,

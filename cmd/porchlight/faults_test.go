@@ -46,16 +46,18 @@ func newStorm(t *testing.T, p *process, at []string, n int) *storm {
 	return s
 }
 
-// stormPhotos are drawn once: drawing hundreds takes longer than sending them.
-var stormPhotos sync.Map
-
-func stormPhoto(i int) []byte {
-	if b, ok := stormPhotos.Load(i); ok {
-		return b.([]byte)
+// stormScenes are drawn once: drawing hundreds takes longer than sending them.
+var stormScenes = sync.OnceValue(func() (all [20][]byte) {
+	for i := range all {
+		all[i] = fixtures.Scene{Place: uint64(i), Shot: 1, Number: fmt.Sprint(i), Width: 320, Height: 240}.JPEG()
 	}
-	b := fixtures.Scene{Place: uint64(i), Shot: 1, Number: fmt.Sprint(i), Width: 320, Height: 240}.JPEG()
-	stormPhotos.Store(i, b)
-	return b
+	return all
+})
+
+// stormPhoto is a photo of its own for each i: bytes after the end of a picture make it so.
+func stormPhoto(i int) []byte {
+	scenes := stormScenes()
+	return binary.BigEndian.AppendUint32(bytes.Clone(scenes[i%len(scenes)]), uint32(i))
 }
 
 // run sends everything. at is called once for each count of acknowledged photos that it

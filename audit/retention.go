@@ -7,10 +7,6 @@ import (
 	"time"
 )
 
-// DefaultRetention is how long photos are kept where nobody says otherwise: 540 days, the
-// longest that a card claim may take.
-const DefaultRetention = 540 * 24 * time.Hour
-
 // HoldKind is what a legal hold is on.
 type HoldKind string
 
@@ -39,8 +35,8 @@ func (h Hold) Validate() error {
 	switch {
 	case !slices.Contains(HoldKinds, h.Kind):
 		return Errorf(CodeInvalid, "kind %.40q is none of %v", string(h.Kind), HoldKinds)
-	case h.Subject == "" || len(h.Subject) > 128:
-		return Errorf(CodeInvalid, "subject is the id of a %s, 1 to 128 bytes", h.Kind)
+	case h.Subject == "" || len(h.Subject) > MaxIDBytes:
+		return Errorf(CodeInvalid, "subject is the id of a %s, 1 to %d bytes", h.Kind, MaxIDBytes)
 	case strings.TrimSpace(h.Reason) == "":
 		return Errorf(CodeInvalid, "a hold needs a reason, such as the case's number")
 	case len(h.Reason) > MaxFieldBytes:

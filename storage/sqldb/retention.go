@@ -55,13 +55,17 @@ func (db *DB) ExpiredPhotos(ctx context.Context, before time.Time, after string,
 	all := make([]audit.Expired, len(uploads))
 	ids := make([]string, len(uploads))
 	for i, u := range uploads {
-		all[i], ids[i] = audit.Expired{PhotoID: u.PhotoID, ReceivedAt: u.ReceivedAt, Bytes: u.Bytes, TrackingID: u.TrackingID}, u.PhotoID
+		all[i], ids[i] = expired(u), u.PhotoID
 	}
 	kept, err := db.on(db.reader).keptBy(ctx, ids, before)
 	for i := range all {
 		all[i].KeptBy = kept[all[i].PhotoID]
 	}
 	return all, next, err
+}
+
+func expired(u audit.Upload) audit.Expired {
+	return audit.Expired{PhotoID: u.PhotoID, ReceivedAt: u.ReceivedAt, Bytes: u.Bytes, TrackingID: u.TrackingID}
 }
 
 // keptBy says what keeps photos of those, although they were received before then.
@@ -260,7 +264,7 @@ const queryMarked = `SELECT u.json FROM deleted_photos d JOIN uploads u ON u.upl
 func (db *DB) MarkedPhotos(ctx context.Context, limit int) ([]audit.Expired, error) {
 	return collect(ctx, db.on(db.reader), func(scan func(...any) error) (e audit.Expired, err error) {
 		u, err := scanJSON[audit.Upload](scan)
-		return audit.Expired{PhotoID: u.PhotoID, ReceivedAt: u.ReceivedAt, Bytes: u.Bytes, TrackingID: u.TrackingID}, err
+		return expired(u), err
 	}, queryMarked, limit)
 }
 

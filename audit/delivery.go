@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -85,14 +86,23 @@ func (s Stop) Line() string {
 	return strings.Join(out, ", ")
 }
 
+// zones are the time zones that were asked for, by name: package time reads a file for each.
+var zones sync.Map
+
 // Zone is the stop's time zone, UTC where none is known.
 func (s Stop) Zone() *time.Location {
-	if s.TimeZone != "" {
-		if loc, err := time.LoadLocation(s.TimeZone); err == nil {
-			return loc
-		}
+	if s.TimeZone == "" {
+		return time.UTC
 	}
-	return time.UTC
+	if zone, ok := zones.Load(s.TimeZone); ok {
+		return zone.(*time.Location)
+	}
+	zone, err := time.LoadLocation(s.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	zones.Store(s.TimeZone, zone)
+	return zone
 }
 
 // Instruction is where the customer wants the package (seed guide, section 5).

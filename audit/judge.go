@@ -37,7 +37,9 @@ func (c *Checklist) Judge(m Measurement, s Subject) Report {
 	}
 	r := Report{PhotoID: s.PhotoID, UploadID: s.UploadID, TrackingID: s.TrackingID, Checklist: c.Version,
 		Score: 100, MeasurementVersion: m.Version}
-	for _, rule := range c.Checks.rules() {
+	rules := c.Checks.rules()
+	r.Findings = make([]Finding, 0, len(rules))
+	for _, rule := range rules {
 		f := j.check(rule.name)
 		j.verdict = worse(j.verdict, j.settle(&f, rule.Rule))
 		r.Score -= rule.cost(f.Result)
@@ -126,7 +128,9 @@ func (j *judgement) settle(f *Finding, rule *Rule) Verdict {
 		advice = rule.NightAdvice
 	}
 	if f.Advice != "" { // a placeholder's value
-		advice = strings.NewReplacer("{metres}", f.Advice, "{missing}", f.Advice).Replace(advice)
+		for _, placeholder := range []string{"{metres}", "{missing}"} {
+			advice = strings.ReplaceAll(advice, placeholder, f.Advice)
+		}
 	}
 	f.Advice = advice
 	return rule.verdict(f.Result)
@@ -134,8 +138,7 @@ func (j *judgement) settle(f *Finding, rule *Rule) Verdict {
 
 // worse is the more serious of two verdicts.
 func worse(a, b Verdict) Verdict {
-	rank := map[Verdict]int{Accept: 0, Review: 1, Retake: 2}
-	if rank[b] > rank[a] {
+	if b == Retake || b == Review && a == Accept {
 		return b
 	}
 	return a

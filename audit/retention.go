@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -72,9 +73,9 @@ type RetentionRecords interface {
 	// most limit from the one after the cursor, without those whose bytes are gone.
 	ExpiredPhotos(ctx context.Context, before time.Time, after string, limit int) (all []Expired, next string, err error)
 	// MarkDeleted says on record, and in the custody log, that photos are deleted, but for
-	// those that something keeps by now. It answers what it marked. From then on the bytes
-	// may go at any moment, and an upload of the same photo puts them anew.
-	MarkDeleted(ctx context.Context, photoIDs []string, before, at time.Time) (marked []string, err error)
+	// those that something keeps by now, which it answers. From then on the bytes of the
+	// others may go at any moment, and an upload of the same photo puts them anew.
+	MarkDeleted(ctx context.Context, photoIDs []string, before, at time.Time) (kept map[string]KeptBy, err error)
 	// DeleteMarked has the bytes of marked photos removed while nobody can upload them or
 	// place a hold, and answers what became of each: "" where they are gone. A photo that
 	// something keeps by now is unmarked, and so is one that remove calls [CodeImmutable];
@@ -151,23 +152,17 @@ func (r Retention) delete(ctx context.Context, all []Expired, before time.Time) 
 	if len(ids) == 0 {
 		return nil
 	}
-	marked, err := r.Records.MarkDeleted(ctx, ids, before, r.Now().UTC())
+	kept, err := r.Records.MarkDeleted(ctx, ids, before, r.Now().UTC())
 	if err != nil {
 		return err
 	}
-	kept, err := r.Records.DeleteMarked(ctx, marked, before, r.remove)
+	ids = slices.DeleteFunc(ids, func(id string) bool { return kept[id] != "" })
+	became, err := r.Records.DeleteMarked(ctx, ids, before, r.remove)
 	if err != nil {
 		return err
 	}
 	for i, e := range all {
-		if e.KeptBy != "" {
-			continue
-		}
-		why, tried := kept[e.PhotoID]
-		if !tried { // something came up between the list and the mark
-			why = KeptByUpload
-		}
-		all[i].KeptBy = why
+		all[i].KeptBy = cmp.Or(e.KeptBy, kept[e.PhotoID], became[e.PhotoID])
 	}
 	return nil
 }

@@ -93,7 +93,7 @@ func (s *Server) claim(ctx context.Context, in *ClaimPath) (*body[ClaimOnRecord]
 	if err != nil {
 		return nil, err
 	}
-	if err := s.custody.log(ctx, custody.ClaimViewed, custody.Claim, file.Claim.ClaimID); err != nil {
+	if err := s.custody.look(ctx, custody.ClaimViewed, custody.Claim, file.Claim.ClaimID); err != nil {
 		return nil, err
 	}
 	if file.Evidence.Photos == nil {

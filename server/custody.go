@@ -19,7 +19,7 @@ type Custody interface {
 }
 
 const (
-	glanceTime = 10 * time.Minute // for which looking at one preview again is the same look
+	glanceTime = 10 * time.Minute // for which looking at one thing again is the same look
 	maxGlances = 8192             // looks remembered
 )
 
@@ -31,8 +31,11 @@ type disclosures struct {
 	glances *lru.Cache[glance, time.Time] // when a look was logged
 }
 
-// glance is somebody's look at a photo.
-type glance struct{ actor, photoID string }
+// glance is somebody's look at a claim or at a photo's preview.
+type glance struct {
+	actor string
+	at    custody.Subject
+}
 
 func newDisclosures(to custody.Appender, now func() time.Time) *disclosures {
 	glances, err := lru.New[glance, time.Time](maxGlances)
@@ -56,16 +59,17 @@ func (d *disclosures) log(ctx context.Context, action custody.Action, kind custo
 	return d.journal.Append(ctx, custody.Entry{Action: action, Subject: custody.Subject{Kind: kind, ID: id}})
 }
 
-// look logs that the caller is about to be shown a preview. A page shows one photo in
-// several sizes and is loaded again: looks of one actor at one photo within ten minutes
-// share an entry.
-func (d *disclosures) look(ctx context.Context, photoID string) error {
-	g := glance{custody.ActorOf(ctx).Name, photoID}
+// look logs that the caller is about to be shown a claim or a photo's preview. A page
+// shows one photo in several sizes, and agents go back and forth between their claims:
+// looks of one actor at one thing within ten minutes share an entry.
+// Errors: [audit.CodeUnavailable].
+func (d *disclosures) look(ctx context.Context, action custody.Action, kind custody.Kind, id string) error {
+	g := glance{custody.ActorOf(ctx).Name, custody.Subject{Kind: kind, ID: id}}
 	if at, ok := d.glances.Get(g); ok && d.now().Sub(at) < glanceTime {
 		return nil
 	}
 	at := d.now()
-	if err := d.log(ctx, custody.PhotoViewed, custody.Photo, photoID); err != nil {
+	if err := d.log(ctx, action, kind, id); err != nil {
 		return err
 	}
 	d.glances.Add(g, at)

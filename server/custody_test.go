@@ -91,6 +91,12 @@ func TestCustodyOfViews(t *testing.T) {
 		}, nil},
 		{"a claim", func() int { return s.get(t, audit.Dispatch, "/api/v1/claims/C1").StatusCode }, []string{"claim.viewed C1 by dispatch"}},
 		{"a claim's page", func() int { r, _ := agent.open(t, "/agent/claims/C1"); return r.StatusCode }, []string{"claim.viewed C1 by agent"}},
+		{"the claim's page again", func() int { r, _ := agent.open(t, "/agent/claims/C1"); return r.StatusCode }, nil},
+		{"the claim's page ten minutes later", func() int {
+			now.Add(int64(10 * time.Minute))
+			r, _ := agent.open(t, "/agent/claims/C1")
+			return r.StatusCode
+		}, []string{"claim.viewed C1 by agent"}},
 		{"a packet's ZIP", func() int { return s.get(t, audit.Agent, "/api/v1/packets/"+p.PacketID+".zip").StatusCode },
 			[]string{"packet.exported " + p.PacketID + " by agent"}},
 		{"a packet's JSON", func() int { return s.get(t, audit.Admin, "/api/v1/packets/"+p.PacketID+".json").StatusCode },

@@ -104,7 +104,7 @@ func (s *Server) showClaim(c *gin.Context, message string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.custody.log(ctx, custody.ClaimViewed, custody.Claim, file.Claim.ClaimID); err != nil {
+	if err := s.custody.look(ctx, custody.ClaimViewed, custody.Claim, file.Claim.ClaimID); err != nil {
 		return err
 	}
 	page := web.AgentClaim{Base: s.base(c), CaseFile: file, Message: message, NotOnRecord: file.NotOnRecord()}

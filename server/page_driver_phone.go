@@ -232,7 +232,7 @@ func (s *Server) ownDisputePage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.custody.log(ctx, custody.ClaimViewed, custody.Claim, claim.ClaimID); err != nil {
+	if err := s.custody.look(ctx, custody.ClaimViewed, custody.Claim, claim.ClaimID); err != nil {
 		return err
 	}
 	page := web.DriverDispute{Base: s.base(c), DisputeRow: web.DisputeRow{Claim: claim, Delivery: d, Due: s.dispute.Channels.Due(claim)}, Draft: draft}
@@ -259,7 +259,7 @@ func (s *Server) ownDisputeEmail(c *gin.Context) error {
 	if err != nil {
 		return lost(err)
 	}
-	if err := s.custody.log(ctx, custody.ClaimViewed, custody.Claim, claim.ClaimID); err != nil {
+	if err := s.custody.look(ctx, custody.ClaimViewed, custody.Claim, claim.ClaimID); err != nil {
 		return err
 	}
 	c.Header("Content-Disposition", `attachment; filename="`+sub.Name+`"`)

@@ -121,7 +121,7 @@ func (s *Server) preview(c *gin.Context) error {
 	if err != nil {
 		return audit.Errorf(audit.CodeUndecodable, "The photo does not decode, so that there is no preview; the original is kept", err)
 	}
-	if err := s.custody.look(ctx, first.Upload.PhotoID); err != nil {
+	if err := s.custody.look(ctx, custody.PhotoViewed, custody.Photo, first.Upload.PhotoID); err != nil {
 		return err
 	}
 	return sendPhoto(c, "image/jpeg", jpeg)

@@ -32,6 +32,8 @@ func reaudit(cmd *cobra.Command, s *auditSettings) error {
 		}
 		defer closeEyes()
 		st.audit.Vision = eyes
+	} else {
+		audit.SpendMemory()
 	}
 	bar := newBar(cmd.ErrOrStderr(), -1, "photos")
 	out := cmd.OutOrStdout()

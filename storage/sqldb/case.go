@@ -24,9 +24,11 @@ func (db *DB) Cases(ctx context.Context, f audit.Filter, span audit.Span) (cases
 	return cases, err
 }
 
+// A span is found by its ids: adding nothing to the time keeps its index out of it, which
+// a planner may take to be the better one, and then reads whole for each span.
 const (
-	querySpan       = queryJudged + `WHERE u.upload_id >= $1 AND u.upload_id <= $2 AND u.received_at >= $3 AND u.received_at < $4 ORDER BY u.upload_id`
-	querySpanDriver = queryJudged + `WHERE u.upload_id >= $1 AND u.upload_id <= $2 AND u.received_at >= $3 AND u.received_at < $4 AND u.driver_id = $5 ORDER BY u.upload_id`
+	querySpan       = queryJudged + `WHERE u.upload_id >= $1 AND u.upload_id <= $2 AND u.received_at + 0 >= $3 AND u.received_at + 0 < $4 ORDER BY u.upload_id`
+	querySpanDriver = queryJudged + `WHERE u.upload_id >= $1 AND u.upload_id <= $2 AND u.received_at + 0 >= $3 AND u.received_at + 0 < $4 AND u.driver_id = $5 ORDER BY u.upload_id`
 )
 
 // spanQuery is the query of the uploads of a span that match the filter, and its arguments.
@@ -61,8 +63,8 @@ func (s session) matching(ctx context.Context, f audit.Filter, after string, lim
 }
 
 const (
-	queryMatching       = `SELECT upload_id FROM uploads WHERE upload_id > $1 AND received_at >= $2 AND received_at < $3 ORDER BY upload_id LIMIT $4`
-	queryMatchingDriver = `SELECT upload_id FROM uploads WHERE upload_id > $1 AND received_at >= $2 AND received_at < $3 AND driver_id = $5 ORDER BY upload_id LIMIT $4`
+	queryMatching       = `SELECT upload_id FROM uploads WHERE upload_id > $1 AND received_at + 0 >= $2 AND received_at + 0 < $3 ORDER BY upload_id LIMIT $4`
+	queryMatchingDriver = `SELECT upload_id FROM uploads WHERE upload_id > $1 AND received_at + 0 >= $2 AND received_at + 0 < $3 AND driver_id = $5 ORDER BY upload_id LIMIT $4`
 )
 
 // cases loads uploads with all around them, in a handful of queries, oldest first.

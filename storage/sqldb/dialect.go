@@ -27,6 +27,9 @@ type dialect interface {
 	snapshot() *sql.TxOptions
 	// mark stands for argument number n in a generated list, whose arguments are in order.
 	mark(n int) string
+	// list is what stands between an IN's parentheses, the first argument's number given,
+	// with its arguments.
+	list(first int, ids []string) (marks string, args []any)
 	// forUpdate ends a SELECT whose rows stay locked until the transaction ends.
 	forUpdate() string
 	// skipLocked is the same, but passes over rows that somebody else has locked.
@@ -52,6 +55,11 @@ func (sqlite) forUpdate() string        { return "" }
 func (sqlite) skipLocked() string       { return "" }
 func (sqlite) transient(error) bool     { return false }
 func (sqlite) explain() string          { return "EXPLAIN QUERY PLAN " }
+
+func (sqlite) list(_ int, ids []string) (marks string, args []any) {
+	args = padded(ids)
+	return strings.Repeat(",?", len(args))[1:], args
+}
 
 // One transaction writes at a time, so that there is nobody to wait for.
 func (sqlite) lock(context.Context, session, []int64) error { return nil }
@@ -97,6 +105,11 @@ func (postgres) mark(n int) string  { return "$" + strconv.Itoa(n) }
 func (postgres) forUpdate() string  { return " FOR UPDATE" }
 func (postgres) skipLocked() string { return " FOR UPDATE SKIP LOCKED" }
 func (postgres) explain() string    { return "EXPLAIN " }
+
+// Reading and binding a thousand arguments takes Postgres as long as finding their rows.
+func (postgres) list(first int, ids []string) (marks string, args []any) {
+	return fmt.Sprintf("SELECT unnest($%d::text[])", first), []any{ids}
+}
 
 // lockSpace keeps our advisory locks apart from those of other programs in the
 // database: "porc" in the upper half of the key.

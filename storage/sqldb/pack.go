@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/klauspost/compress/s2"
 
@@ -15,12 +16,17 @@ import (
 // them all, which takes about a millisecond.
 const packedReports = 256
 
+// packing holds what rows are put together in: the texts, and all of a row.
+var packing = sync.Pool{New: func() any { return new([2][]byte) }}
+
 // pack writes reports, which are in order of upload id, as one row: their number, then
 // the length of each one's upload id and JSON, then those texts, compressed by S2. The
 // numbers are unsigned varints.
 func pack(reports []audit.Report) ([]byte, error) {
 	head := binary.AppendUvarint(nil, uint64(len(reports)))
-	var texts []byte
+	buffers := packing.Get().(*[2][]byte)
+	defer packing.Put(buffers)
+	texts := buffers[0][:0]
 	for _, r := range reports {
 		r.Measurement = nil // it is kept once, beside the reports
 		text, err := fastJSON.Marshal(r)
@@ -30,7 +36,8 @@ func pack(reports []audit.Report) ([]byte, error) {
 		head = binary.AppendUvarint(binary.AppendUvarint(head, uint64(len(r.UploadID))), uint64(len(text)))
 		texts = append(append(texts, r.UploadID...), text...)
 	}
-	return s2.Encode(nil, append(head, texts...)), nil
+	buffers[0], buffers[1] = texts, append(append(buffers[1][:0], head...), texts...)
+	return s2.Encode(nil, buffers[1]), nil
 }
 
 // packed is a row of run_reports, opened.

@@ -100,6 +100,8 @@ func TestPlansUseIndexes(t *testing.T) {
 			{"a driver's chunk", queryMatchingDriver, []any{"a", 0, 1, 10, "D1"}},
 			{"runs", queryRuns, []any{0, "R1", 10}},
 			{"flips", queryFlips, []any{"R1", "a", 10}},
+			{"a span's flips", querySpanFlips, []any{"R1", "a", "b"}},
+			{"a run's spans", querySpans, []any{"R1"}},
 			{"messages that are due", queryDue, []any{"W1", 0, 10}},
 			{"an endpoint's messages", queryListed, []any{"W1", 0, "a", 10}},
 			{"an address to ask about", queryDueAddress, []any{0}},

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"porchlight/audit"
 	"porchlight/audit/custody"
 )
@@ -146,24 +148,23 @@ func (s session) lockPhotos(ctx context.Context, photoIDs []string) error {
 }
 
 // MarkDeleted says on record, and in the custody log, that photos are deleted, but for
-// those that something keeps by now.
-func (db *DB) MarkDeleted(ctx context.Context, photoIDs []string, before, at time.Time) (marked []string, err error) {
+// those that something keeps by now, which it answers.
+func (db *DB) MarkDeleted(ctx context.Context, photoIDs []string, before, at time.Time) (kept map[string]audit.KeptBy, err error) {
 	err = db.write(ctx, func(s session) error {
-		marked = nil
 		if err := s.lockPhotos(ctx, photoIDs); err != nil {
 			return err
 		}
-		kept, err := s.keptBy(ctx, photoIDs, before)
-		if err != nil {
+		if kept, err = s.keptBy(ctx, photoIDs, before); err != nil {
 			return err
 		}
 		var rows [][]any
 		for _, id := range photoIDs {
-			if _, keep := kept[id]; !keep {
+			if kept[id] == "" {
 				rows = append(rows, []any{id, micros(at), 0})
 			}
 		}
-		if marked, err = s.insertNew(ctx, `INSERT INTO deleted_photos (photo_id, deleted_at, gone) VALUES`, `photo_id`, rows); err != nil {
+		marked, err := s.insertNew(ctx, `INSERT INTO deleted_photos (photo_id, deleted_at, gone) VALUES`, `photo_id`, rows)
+		if err != nil {
 			return err
 		}
 		slices.Sort(marked)
@@ -174,7 +175,7 @@ func (db *DB) MarkDeleted(ctx context.Context, photoIDs []string, before, at tim
 		}
 		return s.log(ctx, entries...)
 	})
-	return marked, err
+	return kept, err
 }
 
 // deletionsAtOnce bounds the objects that are removed side by side.
@@ -201,17 +202,12 @@ func (db *DB) DeleteMarked(ctx context.Context, photoIDs []string, before time.T
 			return err
 		}
 		var mu sync.Mutex
-		var wg sync.WaitGroup
 		var gone []string
-		places := make(chan struct{}, deletionsAtOnce)
-		for _, id := range marked {
-			if kept[id] != "" {
-				continue
-			}
-			places <- struct{}{}
-			wg.Go(func() {
+		var removing errgroup.Group
+		removing.SetLimit(deletionsAtOnce)
+		for _, id := range slices.DeleteFunc(marked, func(id string) bool { return kept[id] != "" }) {
+			removing.Go(func() error {
 				err := remove(ctx, id)
-				<-places
 				mu.Lock()
 				defer mu.Unlock()
 				switch {
@@ -222,9 +218,12 @@ func (db *DB) DeleteMarked(ctx context.Context, photoIDs []string, before time.T
 				default:
 					failed = errors.Join(failed, err)
 				}
+				return nil
 			})
 		}
-		wg.Wait()
+		if err := removing.Wait(); err != nil {
+			return err
+		}
 		for _, id := range gone {
 			became[id] = ""
 		}

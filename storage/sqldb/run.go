@@ -281,22 +281,35 @@ func (db *DB) ChangeRun(ctx context.Context, runID string, to audit.RunState, at
 	return r, err
 }
 
+const (
+	querySpans     = `SELECT first_id, last_id FROM run_chunks WHERE run_id = $1 ORDER BY number`
+	querySpanFlips = `SELECT json FROM flips WHERE run_id = $1 AND upload_id >= $2 AND upload_id <= $3`
+)
+
 // requeue brings the queue of photos that wait for a person up to date with what a run,
 // which counts from now on, changed.
 func (s session) requeue(ctx context.Context, runID string) error {
-	for after := ""; ; {
-		flips, err := collect(ctx, s, scanJSON[audit.Flip], queryFlips, runID, after, chunkRows)
-		if err != nil || len(flips) == 0 {
+	spans, err := collect(ctx, s, func(scan func(...any) error) (span audit.Span, err error) {
+		err = scan(&span.First, &span.Last)
+		return span, err
+	}, querySpans, runID)
+	if err != nil {
+		return err
+	}
+	for _, span := range spans {
+		flips, err := collect(ctx, s, scanJSON[audit.Flip], querySpanFlips, runID, span.First, span.Last)
+		if err != nil {
 			return err
 		}
 		verdicts := map[string]audit.Verdict{}
 		for _, f := range flips {
-			verdicts[f.UploadID], after = f.After, f.UploadID
+			verdicts[f.UploadID] = f.After
 		}
 		if err := s.queueForReview(ctx, verdicts); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 // changes are what the custody log calls the states that somebody brings a run into.

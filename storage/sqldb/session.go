@@ -93,9 +93,9 @@ var fastJSON = sonic.ConfigStd
 
 // scanJSON reads one column of JSON.
 func scanJSON[T any](scan func(...any) error) (v T, err error) {
-	var b []byte
-	if err = scan(&b); err == nil {
-		err = fastJSON.Unmarshal(b, &v)
+	var text string
+	if err = scan(&text); err == nil {
+		err = fastJSON.UnmarshalFromString(text, &v)
 	}
 	return v, err
 }
@@ -163,13 +163,18 @@ func checkValue(name string, v reflect.Value) error {
 // that SQLite takes.
 const chunkRows = 1024
 
-// list is the marks for an IN list, with the ids as arguments; no other argument may
-// come before it. Their number is a power of two, the last id repeated, so that a
-// prepared statement is found again.
+// list is what stands between an IN's parentheses, with its arguments; no other argument
+// may come before it.
 func (s session) list(ids []string) (marks string, args []any) { return s.listFrom(1, ids) }
 
 // listFrom is list where the first mark has another number.
 func (s session) listFrom(first int, ids []string) (marks string, args []any) {
+	return s.dialect.list(first, ids)
+}
+
+// padded is ids as arguments, whose number is a power of two, the last id repeated, so
+// that a prepared statement is found again.
+func padded(ids []string) (args []any) {
 	n := 1
 	for n < len(ids) {
 		n *= 2
@@ -178,7 +183,7 @@ func (s session) listFrom(first int, ids []string) (marks string, args []any) {
 	for i := range args {
 		args[i] = ids[min(i, len(ids)-1)]
 	}
-	return s.marks(first, n), args
+	return args
 }
 
 // marks is n marks for arguments, the first one's number given. Both databases know

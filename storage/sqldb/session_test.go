@@ -49,15 +49,16 @@ func TestMarks(t *testing.T) {
 	for _, test := range []struct {
 		dialect dialect
 		list    string
+		args    []any
 		values  string
 	}{
-		{sqlite{}, "?,?,?,?", "(?,?),(?,?)"},
-		{postgres{}, "$1,$2,$3,$4", "($1,$2),($3,$4)"},
+		{sqlite{}, "?,?,?,?", []any{"a", "b", "c", "c"}, "(?,?),(?,?)"},
+		{postgres{}, "SELECT unnest($1::text[])", []any{[]string{"a", "b", "c"}}, "($1,$2),($3,$4)"},
 	} {
 		s := session{dialect: test.dialect}
 		marks, args := s.list([]string{"a", "b", "c"})
-		if marks != test.list || !cmp.Equal(args, []any{"a", "b", "c", "c"}) {
-			t.Errorf("list = %s %v, want %s and a b c c", marks, args, test.list)
+		if marks != test.list || !cmp.Equal(args, test.args) {
+			t.Errorf("list = %s %v, want %s %v", marks, args, test.list, test.args)
 		}
 		if got := s.values(2, 2); got != test.values {
 			t.Errorf("values = %s, want %s", got, test.values)

@@ -22,7 +22,8 @@ type Config struct {
 	// URL is postgres://..., sqlite:///absolute/file.db, or the path of an SQLite file,
 	// which is made where absent.
 	URL string
-	// ReadConns bounds the connections that read (on Postgres: all of them). 0 means 8.
+	// ReadConns bounds the connections that read, and on Postgres those that write: who
+	// reads never waits for a connection behind writers who wait for each other. 0 means 8.
 	ReadConns int
 	// Now is the custody log's clock. nil means [time.Now].
 	Now func() time.Time
@@ -84,16 +85,19 @@ func connectPostgres(c Config) (*DB, error) {
 	if err != nil {
 		return nil, audit.Errorf(audit.CodeInvalid, "the database URL is not one of Postgres", err)
 	}
-	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
-		// Durability does not depend on how the server was set up, and no lock is waited for
-		// longer than SQLite's busy_timeout.
-		_, err := conn.Exec(ctx, `SELECT set_config('lock_timeout', '10s', false),
-			CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END`)
-		return err
-	}))
-	pool.SetMaxOpenConns(c.ReadConns)
-	pool.SetMaxIdleConns(c.ReadConns)
-	return &DB{dialect: postgres{}, reader: pool, writer: pool}, nil
+	open := func() *sql.DB {
+		pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+			// Durability does not depend on how the server was set up, and no lock is waited for
+			// longer than SQLite's busy_timeout.
+			_, err := conn.Exec(ctx, `SELECT set_config('lock_timeout', '10s', false),
+				CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END`)
+			return err
+		}))
+		pool.SetMaxOpenConns(c.ReadConns)
+		pool.SetMaxIdleConns(c.ReadConns)
+		return pool
+	}
+	return &DB{dialect: postgres{}, reader: open(), writer: open()}, nil
 }
 
 func connectSQLite(path string, readers int) (*DB, error) {
@@ -132,19 +136,11 @@ func connectSQLite(path string, readers int) (*DB, error) {
 
 // Close closes all connections.
 func (db *DB) Close() error {
-	err := db.reader.Close()
-	if db.writer != db.reader {
-		err = errors.Join(err, db.writer.Close())
-	}
-	return err
+	return errors.Join(db.reader.Close(), db.writer.Close())
 }
 
-// Pools are the connections by what they are for, for whoever watches them: records on
-// Postgres, records_read and records_write on SQLite.
+// Pools are the connections by what they are for, for whoever watches them.
 func (db *DB) Pools() map[string]*sql.DB {
-	if db.reader == db.writer {
-		return map[string]*sql.DB{"records": db.reader}
-	}
 	return map[string]*sql.DB{"records_read": db.reader, "records_write": db.writer}
 }
 

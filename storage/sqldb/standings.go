@@ -156,7 +156,7 @@ func (s session) count(ctx context.Context, drivers []string, inner string, last
 	if len(drivers) == 0 {
 		return nil, nil
 	}
-	_, args := s.list(drivers)
+	args := padded(drivers)
 	query := countQuery(s.values(len(args), 1), fmt.Sprintf(inner, len(args)+1, len(args)+2))
 	return collect(ctx, s, func(scan func(...any) error) (d countedDriver, err error) {
 		var text string
@@ -248,7 +248,7 @@ const queryWindowFirst = `SELECT tracking_id FROM deliveries WHERE driver_id = $
 
 // blocksOf are the last blocks of each driver, and some more where several began at once.
 func (s session) blocksOf(ctx context.Context, t *standing.Targets, drivers []string, at time.Time) (map[string][]standing.Block, error) {
-	_, args := s.list(drivers)
+	args := padded(drivers)
 	n := len(args)
 	query := fmt.Sprintf(`WITH d(driver_id) AS (VALUES %s) SELECT b.json FROM d JOIN blocks b ON b.driver_id = d.driver_id AND b.scheduled_start <= $%d
 		AND b.scheduled_start >= (SELECT MIN(w.scheduled_start) FROM (SELECT x.scheduled_start FROM blocks x WHERE x.driver_id = d.driver_id AND x.scheduled_start <= $%d

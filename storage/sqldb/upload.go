@@ -234,11 +234,11 @@ func (db *DB) PhotoUploads(ctx context.Context, photoID string) ([]audit.JudgedU
 
 const (
 	// queryJudged finds uploads with the measurement that counts and the latest report.
-	queryJudged = `SELECT u.json, m.json, r.json FROM uploads u
+	queryJudged = `SELECT u.json, m.json,
+		(SELECT r.json FROM reports r WHERE r.upload_id = u.upload_id ORDER BY r.judged_at DESC, r.report_id DESC LIMIT 1)
+		FROM uploads u
 		JOIN photos p ON p.photo_id = u.photo_id
-		JOIN measurements m ON m.photo_id = p.photo_id AND m.version = p.version
-		JOIN reports r ON r.report_id = (SELECT l.report_id FROM reports l WHERE l.upload_id = u.upload_id
-			ORDER BY l.judged_at DESC, l.report_id DESC LIMIT 1) `
+		JOIN measurements m ON m.photo_id = p.photo_id AND m.version = p.version `
 	oldestFirst       = ` ORDER BY u.received_at, u.upload_id`
 	queryPhotoUploads = queryJudged + `WHERE u.photo_id = $1` + oldestFirst
 )
@@ -263,7 +263,7 @@ func (s session) judgedUploads(ctx context.Context, ids []string) ([]audit.Judge
 // collectJudged reads what [queryJudged] finds. Reading JSON takes longer than finding
 // it, so that many rows are read on all processors.
 func (s session) collectJudged(ctx context.Context, query string, args ...any) ([]audit.JudgedUpload, error) {
-	rows, err := collect(ctx, s, func(scan func(...any) error) (r [3][]byte, err error) {
+	rows, err := collect(ctx, s, func(scan func(...any) error) (r [3]string, err error) {
 		err = scan(&r[0], &r[1], &r[2])
 		return r, err
 	}, query, args...)
@@ -277,7 +277,7 @@ func (s session) collectJudged(ctx context.Context, query string, args ...any) (
 		wg.Go(func() {
 			for i := first; i < min(first+part, len(rows)); i++ {
 				j := &judged[i]
-				errs[i] = errors.Join(fastJSON.Unmarshal(rows[i][0], &j.Upload), fastJSON.Unmarshal(rows[i][1], &j.Measurement), fastJSON.Unmarshal(rows[i][2], &j.Report))
+				errs[i] = errors.Join(fastJSON.UnmarshalFromString(rows[i][0], &j.Upload), fastJSON.UnmarshalFromString(rows[i][1], &j.Measurement), fastJSON.UnmarshalFromString(rows[i][2], &j.Report))
 			}
 		})
 	}

@@ -88,14 +88,14 @@ func (j *judgement) time() Finding {
 		f.Unit, f.Source, f.Detail = "min", source, detail
 		if clock, ok := j.m.Exif.TakenTime(j.s.Delivery.Zone()); ok && source == "phone" {
 			if off := clock.Sub(taken); off.Abs() > time.Duration(c.WarnAboveMinutes*float64(time.Minute)) {
-				f.Detail += fmt.Sprintf("; the camera's clock is %s off", off.Round(time.Second))
+				f.Detail += fmt.Sprintf("; the camera's clock is %s off", Lasting(off))
 			}
 		}
 		return f
 	}
 	received := j.s.ReceivedAt
 	if !received.IsZero() && taken.Sub(received) > time.Duration(c.WarnAboveMinutes*float64(time.Minute)) {
-		return grade(taken.Sub(received), fmt.Sprintf("taken %s after it was received: the clock is wrong", taken.Sub(received).Round(time.Second)))
+		return grade(taken.Sub(received), fmt.Sprintf("taken %s after it was received: the clock is wrong", Lasting(taken.Sub(received))))
 	}
 	scanned := j.s.Delivery.ScannedAt
 	if scanned == nil {
@@ -104,15 +104,18 @@ func (j *judgement) time() Finding {
 	switch {
 	case scanned != nil:
 		apart := taken.Sub(*scanned)
-		word := "after"
-		if apart < 0 {
-			word = "before"
+		when := Lasting(apart.Abs()) + " after"
+		switch {
+		case apart.Abs() < time.Second:
+			when = "at the moment of"
+		case apart < 0:
+			when = Lasting(apart.Abs()) + " before"
 		}
-		return grade(apart, fmt.Sprintf("taken %s %s the scan", apart.Abs().Round(time.Second), word))
+		return grade(apart, "taken "+when+" the scan")
 	case received.IsZero():
 		return unknown("no scan to compare with")
 	case received.Sub(taken) <= time.Duration(c.WarnAboveMinutes*float64(time.Minute)):
-		return grade(received.Sub(taken), fmt.Sprintf("received %s after it was taken; no scan on record", received.Sub(taken).Round(time.Second)))
+		return grade(received.Sub(taken), fmt.Sprintf("received %s after it was taken; no scan on record", Lasting(received.Sub(taken))))
 	default:
 		f := unknown("no scan to compare with, and the photo arrived late")
 		f.Source = source

@@ -150,13 +150,13 @@ func contact(ev Evidence, rules *Rules) (Contact, bool) {
 	default:
 		wait := c.CallAt.Sub(*c.TextAt)
 		paused = wait >= rules.contactPause()
-		said = append(said, "called "+span(wait)+" later")
+		said = append(said, "called "+audit.Lasting(wait)+" later")
 	}
 	stayed := false
 	if c.UntilAt != nil && !c.UntilAt.Before(*begun) {
 		all := c.UntilAt.Sub(*begun)
 		stayed = all >= rules.contactInAll()
-		said = append(said, span(all)+" in all")
+		said = append(said, audit.Lasting(all)+" in all")
 	} else {
 		said = append(said, "how long in all is not on record")
 	}
@@ -166,18 +166,6 @@ func contact(ev Evidence, rules *Rules) (Contact, bool) {
 	c.Kept = c.Answered || paused && stayed
 	c.Words = strings.Join(said, ", ")
 	return c, true
-}
-
-// span is a length of time in minutes and seconds.
-func span(d time.Duration) string {
-	if d < 0 {
-		return "-" + span(-d)
-	}
-	d = d.Round(time.Second)
-	if d < time.Minute {
-		return fmt.Sprintf("%d s", d/time.Second)
-	}
-	return fmt.Sprintf("%d min %02d s", d/time.Minute, d%time.Minute/time.Second)
 }
 
 func plural(n int, noun string) string {

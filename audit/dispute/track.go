@@ -56,14 +56,14 @@ func trackPlace(ev Evidence) (Place, bool) {
 	case i == 0 || i == len(ev.Track):
 		near := ev.Track[min(i, len(ev.Track)-1)]
 		p.Point, p.RadiusM, p.At = near.Point, near.AccuracyM, near.At.UTC()
-		p.What = "nearest point of the track, " + span(near.At.Sub(*at).Abs()) + " from the delivery"
+		p.What = "nearest point of the track, " + audit.Lasting(near.At.Sub(*at).Abs()) + " from the delivery"
 	default:
 		a, b := ev.Track[i-1], ev.Track[i]
 		gap := b.At.Sub(a.At)
 		share := float64(at.Sub(a.At)) / float64(gap)
 		p.Point = geo.Point{Latitude: a.Latitude + share*(b.Latitude-a.Latitude), Longitude: a.Longitude + share*(b.Longitude-a.Longitude)}
 		p.RadiusM = max(a.AccuracyM, b.AccuracyM)
-		p.What = fmt.Sprintf("tracked at the delivery, between points %s and %s m apart", span(gap), metres(geo.Distance(a.Point, b.Point)))
+		p.What = fmt.Sprintf("tracked at the delivery, between points %s and %s m apart", audit.Lasting(gap), metres(geo.Distance(a.Point, b.Point)))
 	}
 	if stop, ok := ev.Delivery.Point(); ok {
 		m := geo.Distance(p.Point, stop)

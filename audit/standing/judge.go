@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"porchlight/audit"
 )
 
 // Standing is a level, of a figure or of a driver.
@@ -281,9 +283,9 @@ func (t *Targets) events(f Facts, y Tally) []Event {
 			text := map[string]string{BlockMissed: "neither checked in nor cancelled"}[kind]
 			switch kind {
 			case BlockLate:
-				text = fmt.Sprintf("checked in %s after the start", b.CheckedInAt.Sub(*b.ScheduledStart).Round(time.Second))
+				text = fmt.Sprintf("checked in %s after the start", audit.Lasting(b.CheckedInAt.Sub(*b.ScheduledStart)))
 			case BlockCancelled:
-				text = fmt.Sprintf("cancelled %s before the start", b.ScheduledStart.Sub(*b.CancelledAt).Round(time.Second))
+				text = fmt.Sprintf("cancelled %s before the start", audit.Lasting(b.ScheduledStart.Sub(*b.CancelledAt)))
 			}
 			all = append(all, Event{At: *b.ScheduledStart, Kind: kind, Figure: Reliability, ID: b.BlockID, Text: text})
 		}

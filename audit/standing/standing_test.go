@@ -332,7 +332,7 @@ func TestEventsAndHistory(t *testing.T) {
 	}
 	want := []string{
 		"late L00000 delivered or attempted after its deadline", "not_delivered R00000 attempted, not delivered", "not_attempted N00000 no attempt to deliver is on record",
-		"low_rating F1 rated 2 of 5: mishandled", "block_late B001 checked in 6m0s after the start", "block_cancelled_late B002 cancelled 1m0s before the start",
+		"low_rating F1 rated 2 of 5: mishandled", "block_late B001 checked in 6 min 00 s after the start", "block_cancelled_late B002 cancelled 1 min 00 s before the start",
 		"block_missed B003 neither checked in nor cancelled", "not_received C1 claim C1: package A00001 not received (delivered_not_received)",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

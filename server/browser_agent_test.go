@@ -212,7 +212,7 @@ func TestAgentPagesInABrowser(t *testing.T) {
 	cookie := &network.CookieParam{Name: session.Name, Value: session.Value, URL: s.url}
 	photo := audit.PhotoID(fixtures.Scene{Place: 1, Number: "12", Width: 1200, Height: 900}.JPEG())
 	for _, page := range []struct{ name, path string }{
-		{"claims", "/agent"}, {"claims-none", "/agent?channel=discover"}, {"claim", "/agent/claims/CLM-2026-00001"}, {"claim-not-on-record", "/agent/claims/CLM-2026-00005"},
+		{"claims", "/agent"}, {"claims-none", "/agent?channel=discover"}, {"import", "/agent/import"}, {"claim", "/agent/claims/CLM-2026-00001"}, {"claim-not-on-record", "/agent/claims/CLM-2026-00005"},
 		{"packet", "/agent/packets/" + packet}, {"photo", "/agent/photos/" + photo}, {"photo-large", "/agent/photos/" + photo + "?zoom=2"}, {"review", "/agent/review"},
 		{"fleet", "/agent/fleet"}, {"carrier", "/agent/fleet/carrier"}, {"reuse", "/agent/reuse"}, {"drivers", "/agent/drivers"}, {"driver", "/agent/drivers/D1"},
 		{"reaudits", "/agent/reaudits"}, {"reaudit", "/agent/reaudits/" + run}, {"checklist", "/agent/checklist"}, {"problem", "/agent/claims/none"},

@@ -169,7 +169,6 @@ func (s *Server) submission(c *gin.Context) error {
 
 // bulk is POST /api/v1/packets: the packets of all open claims of a filter in one ZIP.
 func (s *Server) bulk(c *gin.Context) error {
-	ctx := c.Request.Context()
 	f := dispute.ClaimFilter{Open: true}
 	var err error
 	if due := c.Query("due_before"); due != "" {
@@ -183,6 +182,12 @@ func (s *Server) bulk(c *gin.Context) error {
 			return err
 		}
 	}
+	return s.writeBulk(c, f, channel)
+}
+
+// writeBulk streams the packets of claims, ready for a channel where one is named.
+func (s *Server) writeBulk(c *gin.Context, f dispute.ClaimFilter, channel string) error {
+	ctx := c.Request.Context()
 	release, err := s.draw(ctx)
 	if err != nil {
 		return err

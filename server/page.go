@@ -42,6 +42,9 @@ func (s *Server) pageRoutes() []route {
 		{method: "GET", path: "/driver/disputes/{claim_id}/email", roles: drivers, handle: s.ownDisputeEmail},
 
 		{method: "GET", path: "/agent", roles: claimants, handle: s.claimsPage},
+		{method: "GET", path: "/agent/import", roles: claimants, handle: s.importPage},
+		{method: "POST", path: "/agent/import", roles: claimants, handle: s.importFromPage},
+		{method: "POST", path: "/agent/packets", roles: answerers, handle: s.bulkFromPage},
 		{method: "GET", path: "/agent/claims/{claim_id}", roles: claimants, handle: s.claimPage},
 		{method: "POST", path: "/agent/claims/{claim_id}/packets", roles: answerers, handle: s.issueFromPage},
 		{method: "POST", path: "/agent/claims/{claim_id}/outcome", roles: answerers, handle: s.decideFromPage},

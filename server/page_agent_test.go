@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/google/go-cmp/cmp"
 
 	"porchlight/audit"
 	"porchlight/audit/dispute"
@@ -245,5 +247,70 @@ func TestReviewQueue(t *testing.T) {
 	}
 	if n := s.custodyCount(t, "photo.reviewed"); n != 3 {
 		t.Errorf("%d decisions are logged, want 3", n)
+	}
+}
+
+// Claims are imported on a page: rows that cannot be kept are named, the others are kept.
+func TestImportOnAPage(t *testing.T) {
+	s := newStack(t)
+	s.deliveries(t, "T1", "T2")
+	b := browser{s, s.signedIn(t, audit.Agent)}
+	_, doc := b.open(t, "/agent")
+	if href := doc.Find("main a[href='/agent/import']").First().Text(); href != "Import claims" {
+		t.Fatalf("the claims' page links to %q", href)
+	}
+	_, doc = b.open(t, "/agent/import")
+	field := part{name: "csrf", value: csrf(doc)}
+	send := func(parts ...part) (reply, *goquery.Document) {
+		t.Helper()
+		ct, body := multipartForm(t, parts...)
+		r := b.post(t, "/agent/import", ct, string(body))
+		doc, err := goquery.NewDocumentFromReader(strings.NewReader(string(r.body)))
+		must(t, err)
+		return r, doc
+	}
+	file := func(text string) part { return part{"file", "claims.csv", text} }
+	if r, _ := send(file("claim_id,tracking_id\nC1,T1\n")); r.StatusCode != http.StatusForbidden {
+		t.Errorf("without the field csrf: %d, want 403", r.StatusCode)
+	}
+	for text, want := range map[string]string{"": "empty", "claim_id,tracking_id\n": "no rows", "claim_id,colour\nC1,red\n": "colour"} {
+		if r, doc := send(field, file(text)); r.StatusCode != 200 || !strings.Contains(doc.Find("[role=alert]").Text(), want) {
+			t.Errorf("%q: %d %q, want a message with %q", text, r.StatusCode, doc.Find("[role=alert]").Text(), want)
+		}
+	}
+	// The page's own example is a file that can be imported.
+	if r, doc := send(field, file(doc.Find("pre").Text())); r.StatusCode != 200 || doc.Find("[aria-labelledby=became] dd").First().Text() != "2 claims" {
+		t.Errorf("the example: %d %s", r.StatusCode, doc.Find("main").Text())
+	}
+	var all strings.Builder
+	all.WriteString("claim_id,tracking_id,due_at\n")
+	for i := range 200 {
+		tracking := "T1"
+		if i%50 == 3 {
+			tracking = ""
+		}
+		fmt.Fprintf(&all, "C%d,%s,%s\n", i, tracking, s.now().Add(time.Duration(i)*time.Hour).UTC().Format(time.RFC3339))
+	}
+	for _, want := range [][]string{{"196 claims", "0 claims", "0 claims", "4 rows"}, {"0 claims", "0 claims", "196 claims", "4 rows"}} {
+		_, doc := send(field, file(all.String()))
+		if diff := cmp.Diff(want, doc.Find("[aria-labelledby=became] dd").Map(func(_ int, d *goquery.Selection) string { return d.Text() })); diff != "" {
+			t.Errorf("what became of the rows (-want +got):\n%s", diff)
+		}
+		if lines := doc.Find("tbody th").Text(); lines != "Line 5Line 55Line 105Line 155" {
+			t.Errorf("not kept: %q", lines)
+		}
+	}
+
+	_, doc = b.open(t, "/agent")
+	form := doc.Find("form[action='/agent/packets']")
+	if r := b.postForm(t, "/agent/packets", "csrf", "wrong"); r.StatusCode != http.StatusForbidden {
+		t.Errorf("packets without the page's csrf: %d", r.StatusCode)
+	}
+	if r := b.postForm(t, "/agent/packets", "csrf", csrf(doc), "channel", "nowhere"); r.StatusCode != 404 && r.StatusCode != 422 {
+		t.Errorf("packets for no channel: %d", r.StatusCode)
+	}
+	r := b.postForm(t, "/agent/packets", "csrf", form.Find("[name=csrf]").AttrOr("value", ""))
+	if r.StatusCode != 200 || r.Header.Get("Content-Type") != "application/zip" || !strings.HasPrefix(string(r.body), "PK") {
+		t.Errorf("all packets: %d %s %.40q", r.StatusCode, r.Header.Get("Content-Type"), r.body)
 	}
 }

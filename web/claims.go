@@ -126,9 +126,6 @@ func (AgentClaim) template() string  { return "agent_claim.html" }
 func (p AgentClaim) heading() string { return "Claim " + p.Claim.ClaimID }
 func (AgentClaim) section() string   { return "claims" }
 
-// Answering tells whether the reader may issue packets and record outcomes.
-func (p AgentClaim) Answering() bool { return p.Role != audit.Dispatch }
-
 // Zone is the stop's time zone, in which the page shows times.
 func (p AgentClaim) Zone() *time.Location { return p.Evidence.Delivery.Zone() }
 

@@ -11,6 +11,7 @@ import (
 	"porchlight/audit/dispute"
 	"porchlight/audit/geo"
 	"porchlight/audit/pixel"
+	"porchlight/audit/rows"
 	"porchlight/audit/standing"
 	"porchlight/audit/vision"
 )
@@ -168,6 +169,8 @@ func full() map[string]Page {
 			Photo: Photo{upload(audit.Placement), report(audit.Accept, 95, size, bright, near, houseNr, people), nil, nil}, Next: &hidden, Before: true},
 		"verdict_review": DriverVerdict{Base: driver, Stop: Stop{Delivery: hidden, Required: both, Missing: both[1:], Verdict: audit.Review},
 			Photo: Photo{upload(audit.Context), report(audit.Review, 60, size, bright, near, pair), leading(pair), nil}},
+		"import": ImportClaims{Base: base, Message: "Line 205 is cut off", Summary: &rows.Summary{Created: 133, Updated: 1, Unchanged: 2, RejectedCount: 67,
+			Rejected: []rows.Rejection{{Line: 2, Code: audit.CodeInvalid, Message: "tracking_id is missing"}}}},
 		"agent": Agent{Base: base, Asked: Asked{Search: "12 Elm", Due: OneWeek, Answer: dispute.DisputeClaim, Channel: "stripe", Reason: "not here"}, Claims: []ClaimRow{
 			{late, evidence().Delivery, dispute.DisputeClaim, recommendation.Summary},
 			{claim, evidence().Delivery, dispute.ReviewClaim, "review: the photo's position is unknown"},
@@ -225,7 +228,7 @@ func empty() map[string]Page {
 		"driver_rejects": DriverRejects{Base: d}, "driver_disputes": DriverDisputes{Base: d}, "driver_dispute": DriverDispute{Base: d, DisputeRow: DisputeRow{Claim: dispute.Claim{ClaimID: "C1"}}},
 		"reuse": Reuse{}, "review": Review{}, "fleet": Fleet{Days: 7}, "fleet_counted": Fleet{Days: 7, Counted: standing.NewFleet(now, now)}, "fleet_carrier": CarrierWeek{Week: "2026-W19"}, "checklist": Checklist{}, "checklist_untried": Checklist{Trial: NewTrial(audit.Guide2026())},
 		"agent_packet": AgentPacket{Packet: dispute.Packet{ClaimID: "C1"}}, "agent_photo": AgentPhoto{PhotoID: photoID},
-		"agent": Agent{}, "agent_claim": AgentClaim{CaseFile: dispute.CaseFile{Claim: dispute.Claim{ClaimID: "C1"}}}, "reaudits": Reaudits{}, "standing": DriverStanding{Base: Base{Role: audit.Agent}, Report: standing.Targets2026().Judge(standing.Facts{DriverID: "D1"}, now)},
+		"agent": Agent{}, "import": ImportClaims{}, "agent_claim": AgentClaim{CaseFile: dispute.CaseFile{Claim: dispute.Claim{ClaimID: "C1"}}}, "reaudits": Reaudits{}, "standing": DriverStanding{Base: Base{Role: audit.Agent}, Report: standing.Targets2026().Judge(standing.Facts{DriverID: "D1"}, now)},
 		"drivers": Drivers{}, "reaudit": Reaudit{}, "problem": Problem{},
 	}
 }
@@ -265,6 +268,7 @@ func hostile(t *testing.T) map[string]Page {
 		"driver_dispute":  DriverDispute{base, DisputeRow{c, d, &now, nil}, dispute.Draft{Subject: evil, Text: long, Photos: []dispute.Photo{{PhotoID: evil, Role: evil, Report: r}}}},
 		"driver_verdict":  DriverVerdict{base, stop, photo, true, &d},
 		"agent":           Agent{base, Asked{evil, true, evil, evil, evil, evil}, []ClaimRow{{c, d, evil, evil}}, evil, 1, []string{evil}},
+		"import":          ImportClaims{base, evil, &rows.Summary{RejectedCount: 2, Rejected: []rows.Rejection{{Line: 2, Code: evil, Message: evil}}}},
 		"agent_packet": AgentPacket{base, dispute.Packet{PacketID: evil, ClaimID: evil, IssuedAt: now, Claim: c, Delivery: d, Recommendation: dispute.Recommendation{Recommendation: evil, Summary: evil, Reasons: points, Weaknesses: points},
 			Timeline: lines, Undated: lines, NotOnRecord: []string{evil}, Photos: []dispute.Photo{{PhotoID: evil, Original: dispute.Intact, Role: evil, TrackingID: evil, Report: r, Measurement: read}, {PhotoID: evil, Original: evil, Report: r}},
 			Driver: &dispute.DriverRecord{DriverID: evil}, Integrity: dispute.Integrity{Originals: []dispute.Original{{PhotoID: evil, State: evil}}, Checklists: []string{evil}, Rules: evil, Custody: &custody.Head{Seq: 1, Hash: evil}}},

@@ -47,8 +47,11 @@ type Base struct {
 	Now      time.Time  // what "overdue" and "today" are held against
 }
 
+// Answering tells whether the reader may issue packets and record outcomes.
+func (b Base) Answering() bool { return b.Role != audit.Dispatch }
+
 // pages are all pages, for parsing their templates at start.
-var pages = []Page{SignIn{}, Home{}, Driver{}, DriverStop{}, DriverVerdict{}, DriverRejects{}, DriverDisputes{}, DriverDispute{}, Agent{}, AgentClaim{}, DriverStanding{}, Drivers{}, Reaudits{}, Reaudit{}, Reuse{}, AgentPacket{}, AgentPhoto{}, Review{}, Fleet{}, CarrierWeek{}, Checklist{}, Problem{}}
+var pages = []Page{SignIn{}, Home{}, Driver{}, DriverStop{}, DriverVerdict{}, DriverRejects{}, DriverDisputes{}, DriverDispute{}, Agent{}, ImportClaims{}, AgentClaim{}, DriverStanding{}, Drivers{}, Reaudits{}, Reaudit{}, Reuse{}, AgentPacket{}, AgentPhoto{}, Review{}, Fleet{}, CarrierWeek{}, Checklist{}, Problem{}}
 
 // Pages renders pages. It is safe for concurrent use.
 type Pages struct {

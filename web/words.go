@@ -19,7 +19,7 @@ var words = template.FuncMap{
 	"answer": answerWords, "answerTone": answerTone,
 	"result": resultWords, "resultTone": resultTone,
 	"role": func(r audit.PhotoRole) string { return upper(plain(string(r))) }, "roleHint": func(r audit.PhotoRole) string { return roleHints[r] },
-	"instruction": instructionWords, "check": checkWords, "plain": func(v any) string { return plain(fmt.Sprint(v)) }, "upper": upper,
+	"instruction": instructionWords, "check": checkWords, "plain": func(v any) string { return plain(fmt.Sprint(v)) }, "upper": upper, "count": count,
 	"measured": measured, "limit": limitWords, "severe": severe, "remarks": remarks,
 	"distance": distance, "houseNumber": houseNumber, "extras": extras,
 	"moment": newMoment, "clock": newClock, "window": newWindow, "due": dueWords, "day": newDay,

@@ -1,0 +1,97 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"porchlight/audit"
+	"porchlight/audit/dispute"
+	"porchlight/audit/rows"
+	"porchlight/web"
+)
+
+// importPage is GET /agent/import.
+func (s *Server) importPage(c *gin.Context) error {
+	return s.render(c, http.StatusOK, web.ImportClaims{Base: s.base(c)})
+}
+
+// importFromPage is POST /agent/import, as multipart. The page says what became of each
+// row; the same file again does no harm.
+func (s *Server) importFromPage(c *gin.Context) (err error) {
+	ctx := c.Request.Context()
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	f, err := s.readForm(c, "file", func(name string) bool { return name == "csrf" })
+	defer func() { f.done(err) }()
+	if err != nil {
+		return err
+	}
+	if err := s.checkCSRF(c, strings.Join(f.fields["csrf"], "")); err != nil {
+		return err
+	}
+	var b []byte
+	if f.photo != nil {
+		b = f.photo.Bytes()
+	}
+	sum, err := s.importClaims(ctx, b)
+	page := web.ImportClaims{Base: s.base(c)}
+	switch audit.ErrorCode(err) {
+	case "":
+	case audit.CodeInvalid, audit.CodeUnknownField, audit.CodeUnreadable:
+		page.Message = audit.ErrorMessage(err)
+	default:
+		return err
+	}
+	if sum.Rows() > 0 {
+		page.Summary = &sum
+	}
+	return s.render(c, http.StatusOK, page)
+}
+
+// importClaims takes a file of claims in. Rows that were kept before an error stay kept.
+func (s *Server) importClaims(ctx context.Context, b []byte) (sum rows.Summary, err error) {
+	if len(bytes.TrimSpace(b)) == 0 {
+		return sum, audit.Errorf(audit.CodeInvalid, "The file is empty: choose one with a row for each claim")
+	}
+	format, err := rows.Detect("", "", b[:min(len(b), importHead)])
+	if err != nil {
+		return sum, err
+	}
+	at := s.now().UTC()
+	// An agent who goes to another page meanwhile has the rest kept all the same.
+	sum, err = rows.Import(context.WithoutCancel(ctx), rows.Read[dispute.Claim](bytes.NewReader(b), format), importBatch,
+		func(ctx context.Context, batch []dispute.Claim) ([]audit.Change, error) {
+			return s.records.PutClaims(ctx, batch, at)
+		}, nil)
+	s.metrics.imported(sum)
+	if err == nil && sum.Rows() == 0 {
+		err = audit.Errorf(audit.CodeUnreadable, "The file has no rows")
+	}
+	return sum, err
+}
+
+// bulkFromPage is POST /agent/packets: the packets of all open claims in one ZIP, ready for
+// a channel where the form names one.
+func (s *Server) bulkFromPage(c *gin.Context) error {
+	f, err := s.smallForm(c)
+	if err != nil {
+		return err
+	}
+	if err := s.checkCSRF(c, f.Get("csrf")); err != nil {
+		return err
+	}
+	channel := f.Get("channel")
+	if channel != "" {
+		if _, err := s.dispute.Channels.Find(channel); err != nil {
+			return err
+		}
+	}
+	return s.writeBulk(c, dispute.ClaimFilter{Open: true}, channel)
+}

@@ -71,7 +71,7 @@ func demoDay(now time.Time) time.Time {
 // outside, and prints what there is to look at.
 func fillDemo(ctx context.Context, out, progress io.Writer, st *stores, folder string, width int, base string) error {
 	now := time.Now().UTC()
-	route := fixtures.NewRoute(fixtures.RouteOptions{Date: demoDay(now), Width: width})
+	route := fixtures.NewRoute(fixtures.RouteOptions{Date: demoDay(now), Until: now, Width: width})
 	fmt.Fprintf(out, "Drawing %d deliveries and %d photos ...\n", len(route.Deliveries), len(route.Photos))
 	if err := route.Write(folder); err != nil {
 		return err

@@ -203,11 +203,9 @@ func (db *DB) FinishChunk(ctx context.Context, t audit.Task, c audit.Chunk, at t
 		if err != nil {
 			return err
 		}
-		if r, err = s.lockedRun(ctx, t.RunID); err != nil || n == 0 {
+		if n == 0 {
+			r, err = s.lockedRun(ctx, t.RunID)
 			return err
-		}
-		if r.State == audit.RunCancelled {
-			return audit.Errorf(audit.CodeConflict, "the re-audit was cancelled")
 		}
 		if err := s.saveMeasurements(ctx, c.Remeasured); err != nil {
 			return err
@@ -220,6 +218,13 @@ func (db *DB) FinishChunk(ctx context.Context, t audit.Task, c audit.Chunk, at t
 		}
 		if err := s.insert(ctx, `INSERT INTO run_failures (run_id, upload_id, json) VALUES`, "", failures); err != nil {
 			return err
+		}
+		// The run is everybody's: it is locked only now, for no longer than counting takes.
+		if r, err = s.lockedRun(ctx, t.RunID); err != nil {
+			return err
+		}
+		if r.State == audit.RunCancelled {
+			return audit.Errorf(audit.CodeConflict, "the re-audit was cancelled")
 		}
 		r.Count(c, at)
 		if err := s.saveRun(ctx, r); err != nil {
@@ -243,9 +248,13 @@ func (db *DB) FinishChunk(ctx context.Context, t audit.Task, c audit.Chunk, at t
 	return r, err
 }
 
-// lockedRun reads a run that nobody else changes until the transaction ends.
+// lockedRun reads a run that nobody else changes until the transaction ends. Locking its row
+// would wait for all who have just written flips of it, and they for each other.
 func (s session) lockedRun(ctx context.Context, runID string) (audit.Run, error) {
-	r, err := one(ctx, s, "re-audit", scanRun, queryRun+s.dialect.forUpdate(), runID)
+	if err := s.dialect.lock(ctx, s, []int64{textLock("run", runID)}); err != nil {
+		return audit.Run{}, err
+	}
+	r, err := one(ctx, s, "re-audit", scanRun, queryRun, runID)
 	return r.Run, err
 }
 

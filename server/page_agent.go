@@ -140,6 +140,25 @@ func (s *Server) issueFromPage(c *gin.Context) error {
 	return s.seeOther(c, at("agent", "claims", p.ClaimID)+"#packets")
 }
 
+// bulkFromPage is POST /agent/packets: the packets of all open claims in one ZIP, ready for
+// a channel where the form names one.
+func (s *Server) bulkFromPage(c *gin.Context) error {
+	f, err := s.smallForm(c)
+	if err != nil {
+		return err
+	}
+	if err := s.checkCSRF(c, f.Get("csrf")); err != nil {
+		return err
+	}
+	channel := f.Get("channel")
+	if channel != "" {
+		if _, err := s.dispute.Channels.Find(channel); err != nil {
+			return err
+		}
+	}
+	return s.writeBulk(c, dispute.ClaimFilter{Open: true}, channel)
+}
+
 // decideFromPage is POST /agent/claims/{claim_id}/outcome.
 func (s *Server) decideFromPage(c *gin.Context) error {
 	if err := s.checkedForm(c); err != nil {

@@ -126,7 +126,7 @@ func copyPhoto(to *bytes.Buffer, from io.Reader) error {
 }
 
 func tooLarge() error {
-	return audit.Errorf(audit.CodeTooLarge, "The photo is larger than %d MB", audit.MaxPhotoBytes/1_000_000)
+	return audit.Errorf(audit.CodeTooLarge, "The file is larger than %d MB", audit.MaxPhotoBytes/1_000_000)
 }
 
 // formError words an error of reading a form.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -185,11 +186,21 @@ func (c Chart) Labels() []Tick {
 	return out
 }
 
-// Limits are the lines, placed.
+// Limits are the lines, placed from left to right. Lines too near each other for a label each
+// share the first one's.
 func (c Chart) Limits() []Tick {
+	const labelWidth = 34
 	var out []Tick
-	for _, l := range c.Lines {
-		out = append(out, Tick{X: chartLeft + min(max(l.At, 0), 1)*(chartWidth-chartLeft-chartRight), Y: chartTop - 5, Label: l.Label})
+	named := 0 // the last with a label
+	for i, l := range slices.SortedStableFunc(slices.Values(c.Lines), func(a, b Line) int { return cmp.Compare(a.At, b.At) }) {
+		t := Tick{X: chartLeft + min(max(l.At, 0), 1)*(chartWidth-chartLeft-chartRight), Y: chartTop - 5, Label: l.Label}
+		if i > 0 && t.X-out[named].X < labelWidth {
+			out[named].Label += ", " + t.Label
+			t.Label = ""
+		} else {
+			named = i
+		}
+		out = append(out, t)
 	}
 	return out
 }
@@ -205,7 +216,8 @@ func Histogram(id, title, unit string, values []float64, limits []Line) Chart {
 	if len(values) == 0 {
 		return c
 	}
-	low, high := middle(values)
+	least, most := middle(values)
+	low, high := least, most
 	for _, l := range limits {
 		low, high = min(low, l.At), max(high, l.At)
 	}
@@ -213,7 +225,12 @@ func Histogram(id, title, unit string, values []float64, limits []Line) Chart {
 		high = low + 1
 	}
 	room := (high - low) * 0.04
-	low, high = low-room, high+room
+	if low >= 0 { // distances and shares begin at nothing
+		low = max(low-room, 0)
+	} else {
+		low -= room
+	}
+	high += room
 	step := (high - low) / histogramBins
 	for i := range histogramBins {
 		c.Columns = append(c.Columns, Column{Label: number(low + float64(i)*step), Values: []float64{0}})
@@ -222,7 +239,7 @@ func Histogram(id, title, unit string, values []float64, limits []Line) Chart {
 		i := int((v - low) / step)
 		c.Columns[min(max(i, 0), histogramBins-1)].Values[0]++
 	}
-	c.Says = fmt.Sprintf("%d photos, from %s to %s %s", len(values), number(low), number(high), unit)
+	c.Says = fmt.Sprintf("%d photos, from %s to %s %s", len(values), number(least), number(most), unit)
 	for _, l := range limits {
 		c.Says += "; " + l.Label + " " + number(l.At)
 		c.Lines = append(c.Lines, Line{At: (l.At - low) / (high - low), Label: l.Label})

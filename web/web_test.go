@@ -312,7 +312,7 @@ func TestPagesShow(t *testing.T) {
 		{fullPages["fleet_carrier"], "[aria-labelledby=differ] tbody tr > *", []string{"D7", "Rejects: the carrier 1, ours 2", "9f86d081884c photo too dark", "D8", "Not in the carrier's report. No delivery on record. Success: the carrier 1, ours 0", ""}},
 		{fullPages["checklist"], ".moves li", []string{"Accept to Retake 1 photo"}},
 		{fullPages["checklist"], "#h-brightness text.limit", []string{"fail", "warn"}},
-		{fullPages["checklist"], "#h-brightness figcaption", []string{"Brightness (luma 0-255)3 photos, from 23.2 to 207 luma 0-255; fail 60; warn 80."}},
+		{fullPages["checklist"], "#h-brightness figcaption", []string{"Brightness (luma 0-255)3 photos, from 30 to 200 luma 0-255; fail 60; warn 80."}},
 		{fullPages["checklist"], "button[name=do]", []string{"What would flip?", "Keep this version"}},
 		{fullPages["checklist_faulty"], "[role=alert] li", []string{"Line 1: the check blur is missing", "Line 2: oops"}},
 		{fullPages["checklist_faulty"], "button[name=do]", []string{"What would flip?"}},

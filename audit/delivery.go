@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"porchlight/audit/geo"
 )
@@ -86,23 +87,36 @@ func (s Stop) Line() string {
 	return strings.Join(out, ", ")
 }
 
-// zones are the time zones that were asked for, by name: package time reads a file for each.
-var zones sync.Map
+// zones are the time zones asked for of late, by name: package time reads a file for each.
+// One zone has any number of names (./UTC, .//UTC), so that they are bounded.
+var zones = func() *lru.Cache[string, *time.Location] {
+	c, err := lru.New[string, *time.Location](1024)
+	if err != nil {
+		panic(err) // only for a size below one
+	}
+	return c
+}()
+
+// zoneOf finds a time zone by its IANA name.
+func zoneOf(name string) (*time.Location, error) {
+	if zone, ok := zones.Get(name); ok {
+		return zone, nil
+	}
+	zone, err := time.LoadLocation(name)
+	if err == nil {
+		zones.Add(name, zone)
+	}
+	return zone, err
+}
 
 // Zone is the stop's time zone, UTC where none is known.
 func (s Stop) Zone() *time.Location {
-	if s.TimeZone == "" {
-		return time.UTC
+	if s.TimeZone != "" {
+		if zone, err := zoneOf(s.TimeZone); err == nil {
+			return zone
+		}
 	}
-	if zone, ok := zones.Load(s.TimeZone); ok {
-		return zone.(*time.Location)
-	}
-	zone, err := time.LoadLocation(s.TimeZone)
-	if err != nil {
-		return time.UTC
-	}
-	zones.Store(s.TimeZone, zone)
-	return zone
+	return time.UTC
 }
 
 // Instruction is where the customer wants the package (seed guide, section 5).
@@ -270,7 +284,7 @@ func (d Delivery) Validate() error {
 		return Errorf(CodeInvalid, "radius_m %g is not within 0..5000 metres", *d.RadiusM)
 	}
 	if d.TimeZone != "" {
-		if _, err := time.LoadLocation(d.TimeZone); err != nil {
+		if _, err := zoneOf(d.TimeZone); err != nil {
 			return Errorf(CodeInvalid, "time_zone %q is not an IANA time zone", d.TimeZone)
 		}
 	}

@@ -49,12 +49,7 @@ func importRows[T any](s *Server, put func(context.Context, []T, time.Time) ([]a
 		if err != nil {
 			return audit.Errorf(CodeMediaType, "Send application/json, application/x-ndjson or text/csv: %s", audit.ErrorMessage(err))
 		}
-		at := s.now().UTC()
-		// A client that goes away or stalls ends the body, and that ends the import. What
-		// arrived until then is kept, which a cancelled context would prevent.
-		sum, err := rows.Import(context.WithoutCancel(ctx), rows.Read[T](body, format), importBatch,
-			func(ctx context.Context, batch []T) ([]audit.Change, error) { return put(ctx, batch, at) }, nil)
-		s.metrics.imported(sum)
+		sum, err := putRows(ctx, s, body, format, put)
 		if err != nil {
 			if worded := bodyError(err); worded != nil {
 				err = worded
@@ -75,6 +70,17 @@ func importRows[T any](s *Server, put func(context.Context, []T, time.Time) ([]a
 		}
 		return answer(c, http.StatusOK, sum)
 	}
+}
+
+// putRows puts the good rows of a body on record.
+func putRows[T any](ctx context.Context, s *Server, body io.Reader, format rows.Format, put func(context.Context, []T, time.Time) ([]audit.Change, error)) (rows.Summary, error) {
+	at := s.now().UTC()
+	// A client that goes away or stalls ends the body, and that ends the import. What
+	// arrived until then is kept, which a cancelled context would prevent.
+	sum, err := rows.Import(context.WithoutCancel(ctx), rows.Read[T](body, format), importBatch,
+		func(ctx context.Context, batch []T) ([]audit.Change, error) { return put(ctx, batch, at) }, nil)
+	s.metrics.imported(sum)
+	return sum, err
 }
 
 // importPhotoReports is POST /api/v1/photo-reports.

@@ -176,17 +176,16 @@ func (s *Server) bulk(c *gin.Context) error {
 			return err
 		}
 	}
-	channel := c.Query("channel")
+	return s.writeBulk(c, f, c.Query("channel"))
+}
+
+// writeBulk streams the packets of claims, ready for a channel where one is named.
+func (s *Server) writeBulk(c *gin.Context, f dispute.ClaimFilter, channel string) error {
 	if channel != "" {
 		if _, err := s.dispute.Channels.Find(channel); err != nil {
 			return err
 		}
 	}
-	return s.writeBulk(c, f, channel)
-}
-
-// writeBulk streams the packets of claims, ready for a channel where one is named.
-func (s *Server) writeBulk(c *gin.Context, f dispute.ClaimFilter, channel string) error {
 	ctx := c.Request.Context()
 	release, err := s.draw(ctx)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -157,6 +158,16 @@ func (s *Server) checkedForm(c *gin.Context) error {
 		return err
 	}
 	return s.checkCSRF(c, f.Get("csrf"))
+}
+
+// fileForm reads a form with a file and the fields named beside it, and checks that our own
+// page made it. The form is to be done with in any case.
+func (s *Server) fileForm(c *gin.Context, fields ...string) (form, error) {
+	f, err := s.readForm(c, "file", func(name string) bool { return name == "csrf" || slices.Contains(fields, name) })
+	if err == nil {
+		err = s.checkCSRF(c, strings.Join(f.fields["csrf"], ""))
+	}
+	return f, err
 }
 
 // checkCSRF holds a form's csrf field against the session's.

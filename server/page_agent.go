@@ -150,13 +150,7 @@ func (s *Server) bulkFromPage(c *gin.Context) error {
 	if err := s.checkCSRF(c, f.Get("csrf")); err != nil {
 		return err
 	}
-	channel := f.Get("channel")
-	if channel != "" {
-		if _, err := s.dispute.Channels.Find(channel); err != nil {
-			return err
-		}
-	}
-	return s.writeBulk(c, dispute.ClaimFilter{Open: true}, channel)
+	return s.writeBulk(c, dispute.ClaimFilter{Open: true}, f.Get("channel"))
 }
 
 // decideFromPage is POST /agent/claims/{claim_id}/outcome.
@@ -191,12 +185,9 @@ func (s *Server) attachFromPage(c *gin.Context) (err error) {
 		return err
 	}
 	defer leave()
-	f, err := s.readForm(c, "file", func(name string) bool { return name == "csrf" || name == "what" })
+	f, err := s.fileForm(c, "what")
 	defer func() { f.done(err) }()
 	if err != nil {
-		return err
-	}
-	if err := s.checkCSRF(c, strings.Join(f.fields["csrf"], "")); err != nil {
 		return err
 	}
 	claim, err := s.records.Claim(ctx, c.Param("claim_id"))
@@ -205,11 +196,7 @@ func (s *Server) attachFromPage(c *gin.Context) (err error) {
 	}
 	var d audit.Delivery
 	if d, err = s.delivery(ctx, claim.TrackingID); err == nil {
-		var b []byte
-		if f.photo != nil {
-			b = f.photo.Bytes()
-		}
-		_, err = s.attach(ctx, s.newAttachment(ctx, d, "", strings.Join(f.fields["what"], "")), b)
+		_, err = s.attach(ctx, s.newAttachment(ctx, d, "", strings.Join(f.fields["what"], "")), f.bytes())
 	}
 	switch audit.ErrorCode(err) {
 	case "":

@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"context"
 	"net/http"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
 	"porchlight/audit"
-	"porchlight/audit/dispute"
 	"porchlight/audit/rows"
 	"porchlight/web"
 )
@@ -28,19 +26,12 @@ func (s *Server) importFromPage(c *gin.Context) (err error) {
 		return err
 	}
 	defer leave()
-	f, err := s.readForm(c, "file", func(name string) bool { return name == "csrf" })
+	f, err := s.fileForm(c)
 	defer func() { f.done(err) }()
 	if err != nil {
 		return err
 	}
-	if err := s.checkCSRF(c, strings.Join(f.fields["csrf"], "")); err != nil {
-		return err
-	}
-	var b []byte
-	if f.photo != nil {
-		b = f.photo.Bytes()
-	}
-	sum, err := s.importClaims(ctx, b)
+	sum, err := s.importClaims(ctx, f.bytes())
 	page := web.ImportClaims{Base: s.base(c)}
 	switch audit.ErrorCode(err) {
 	case "":
@@ -64,13 +55,7 @@ func (s *Server) importClaims(ctx context.Context, b []byte) (sum rows.Summary, 
 	if err != nil {
 		return sum, err
 	}
-	at := s.now().UTC()
-	// An agent who goes to another page meanwhile has the rest kept all the same.
-	sum, err = rows.Import(context.WithoutCancel(ctx), rows.Read[dispute.Claim](bytes.NewReader(b), format), importBatch,
-		func(ctx context.Context, batch []dispute.Claim) ([]audit.Change, error) {
-			return s.records.PutClaims(ctx, batch, at)
-		}, nil)
-	s.metrics.imported(sum)
+	sum, err = putRows(ctx, s, bytes.NewReader(b), format, s.records.PutClaims)
 	if err == nil && sum.Rows() == 0 {
 		err = audit.Errorf(audit.CodeUnreadable, "The file has no rows")
 	}

@@ -36,6 +36,14 @@ type form struct {
 	fields map[string][]string
 }
 
+// bytes are the photo's, nil where there was none.
+func (f *form) bytes() []byte {
+	if f.photo == nil {
+		return nil
+	}
+	return f.photo.Bytes()
+}
+
 // done gives the photo's buffer back. After an error a store may still be reading
 // from it, so that it is then left alone.
 func (f *form) done(err error) {

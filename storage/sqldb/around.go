@@ -10,23 +10,26 @@ import (
 
 // ClaimsAround lists the other claims on a stop's and a driver's last packages.
 func (db *DB) ClaimsAround(ctx context.Context, d audit.Delivery, exceptClaim string) (a dispute.Around, err error) {
-	claims := func(s session, query, key string, packages int) ([]dispute.PastClaim, error) {
+	past := func(query, key string, packages int) []statement {
 		if key == "" {
-			return nil, nil
+			return nil
 		}
-		return collect(ctx, s, func(scan func(...any) error) (p dispute.PastClaim, err error) {
-			var at int64
-			err = scan(&p.ClaimID, &p.TrackingID, &at, &p.Decision)
-			p.At = time.UnixMicro(at).UTC()
-			return p, err
-		}, query, key, packages, exceptClaim, dispute.MaxAround)
+		return []statement{{query, []any{key, packages, exceptClaim, dispute.MaxAround}}}
+	}
+	atStop, ofDriver := past(queryStopClaims, d.Key(), dispute.StopHistory), past(queryDriversClaims, d.DriverID, dispute.DriverHistory)
+	scanPast := func(scan func(...any) error) (p dispute.PastClaim, err error) {
+		var at int64
+		err = scan(&p.ClaimID, &p.TrackingID, &at, &p.Decision)
+		p.At = time.UnixMicro(at).UTC()
+		return p, err
 	}
 	err = db.read(ctx, func(s session) error {
+		s.foresee(ofDriver...)
 		var err error
-		if a.Stop, err = claims(s, queryStopClaims, d.Key(), dispute.StopHistory); err != nil {
+		if a.Stop, err = collectAll(ctx, s, scanPast, atStop); err != nil {
 			return err
 		}
-		a.Driver, err = claims(s, queryDriversClaims, d.DriverID, dispute.DriverHistory)
+		a.Driver, err = collectAll(ctx, s, scanPast, ofDriver)
 		return err
 	})
 	return a, err

@@ -115,18 +115,15 @@ func (s session) around(ctx context.Context, judged []audit.JudgedUpload) ([]aud
 }
 
 func (s session) fillDeliveries(ctx context.Context, ids []string, into map[string]audit.Delivery) error {
-	for chunk := range slices.Chunk(ids, chunkRows) {
-		marks, args := s.list(chunk)
-		found, err := collect(ctx, s, scanJSON[audit.Delivery], `SELECT json FROM deliveries WHERE tracking_id IN (`+marks+`)`, args...)
-		if err == nil {
-			err = s.locate(ctx, found)
-		}
-		if err != nil {
-			return err
-		}
-		for _, d := range found {
-			into[d.TrackingID] = d
-		}
+	found, err := collectAll(ctx, s, scanJSON[audit.Delivery], s.among(`SELECT json FROM deliveries WHERE tracking_id IN `, ids, ""))
+	if err == nil {
+		err = s.locate(ctx, found)
+	}
+	if err != nil {
+		return err
+	}
+	for _, d := range found {
+		into[d.TrackingID] = d
 	}
 	return nil
 }

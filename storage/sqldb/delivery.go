@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"math"
-	"slices"
 	"time"
 
 	"porchlight/audit"
@@ -164,21 +163,15 @@ func (r deliveryRow) addressKey() string {
 // keptDeliveries loads and locks what is on record under the ids.
 func (s session) keptDeliveries(ctx context.Context, ids []string) (map[string]deliveryRow, error) {
 	kept := map[string]deliveryRow{}
-	for chunk := range slices.Chunk(ids, chunkRows) {
-		marks, args := s.list(chunk)
-		rows, err := collect(ctx, s, func(scan func(...any) error) (r deliveryRow, err error) {
-			err = scan(&r.trackingID, &r.driverID, &r.stopKey, &r.sortAt, &r.importedAt, &r.json)
-			return r, err
-		}, `SELECT tracking_id, driver_id, stop_key, sort_at, imported_at, json FROM deliveries
-			WHERE tracking_id IN (`+marks+`) ORDER BY tracking_id`+s.dialect.forUpdate(), args...)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range rows {
-			kept[r.trackingID] = r
-		}
+	rows, err := collectAll(ctx, s, func(scan func(...any) error) (r deliveryRow, err error) {
+		err = scan(&r.trackingID, &r.driverID, &r.stopKey, &r.sortAt, &r.importedAt, &r.json)
+		return r, err
+	}, s.among(`SELECT tracking_id, driver_id, stop_key, sort_at, imported_at, json FROM deliveries WHERE tracking_id IN `,
+		ids, ` ORDER BY tracking_id`+s.dialect.forUpdate()))
+	for _, r := range rows {
+		kept[r.trackingID] = r
 	}
-	return kept, nil
+	return kept, err
 }
 
 // merge is the row with d's present fields, and whether the stop is another one.

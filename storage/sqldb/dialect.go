@@ -23,8 +23,8 @@ import (
 // dialect is all that differs between the two databases.
 type dialect interface {
 	goose() goose.Dialect
-	// snapshot is how a transaction begins whose reads all see one state.
-	snapshot() *sql.TxOptions
+	// snapshot begins a transaction whose reads all see one state; end ends it.
+	snapshot(ctx context.Context, db *DB) (c conn, end func(), err error)
 	// mark stands for argument number n in a generated list, whose arguments are in order.
 	mark(n int) string
 	// list is what stands between an IN's parentheses, the first argument's number given,
@@ -48,13 +48,17 @@ type dialect interface {
 
 type sqlite struct{}
 
-func (sqlite) goose() goose.Dialect     { return goose.DialectSQLite3 }
-func (sqlite) snapshot() *sql.TxOptions { return &sql.TxOptions{ReadOnly: true} }
-func (sqlite) mark(int) string          { return "?" }
-func (sqlite) forUpdate() string        { return "" }
-func (sqlite) skipLocked() string       { return "" }
-func (sqlite) transient(error) bool     { return false }
-func (sqlite) explain() string          { return "EXPLAIN QUERY PLAN " }
+func (sqlite) goose() goose.Dialect { return goose.DialectSQLite3 }
+func (sqlite) mark(int) string      { return "?" }
+func (sqlite) forUpdate() string    { return "" }
+func (sqlite) skipLocked() string   { return "" }
+func (sqlite) transient(error) bool { return false }
+func (sqlite) explain() string      { return "EXPLAIN QUERY PLAN " }
+
+func (sqlite) snapshot(ctx context.Context, db *DB) (conn, func(), error) {
+	tx, err := db.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	return tx, func() { _ = tx.Rollback() }, err
+}
 
 func (sqlite) list(_ int, ids []string) (marks string, args []any) {
 	args = padded(ids)
@@ -98,13 +102,17 @@ func (sqlite) fail(err error) error {
 type postgres struct{}
 
 func (postgres) goose() goose.Dialect { return goose.DialectPostgres }
-func (postgres) snapshot() *sql.TxOptions {
-	return &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead}
+func (postgres) mark(n int) string    { return "$" + strconv.Itoa(n) }
+func (postgres) forUpdate() string    { return " FOR UPDATE" }
+func (postgres) skipLocked() string   { return " FOR UPDATE SKIP LOCKED" }
+func (postgres) explain() string      { return "EXPLAIN " }
+
+// Nobody waits for its end: it has only read.
+func (postgres) snapshot(ctx context.Context, db *DB) (conn, func(), error) {
+	c, err := db.reader.Conn(ctx)
+	t := &snapshot{Conn: c, pool: db.reader, ahead: map[string]*answer{}}
+	return t, func() { db.ending.Go(t.end) }, err
 }
-func (postgres) mark(n int) string  { return "$" + strconv.Itoa(n) }
-func (postgres) forUpdate() string  { return " FOR UPDATE" }
-func (postgres) skipLocked() string { return " FOR UPDATE SKIP LOCKED" }
-func (postgres) explain() string    { return "EXPLAIN " }
 
 // Reading and binding a thousand arguments takes Postgres as long as finding their rows.
 func (postgres) list(first int, ids []string) (marks string, args []any) {

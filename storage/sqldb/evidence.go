@@ -3,7 +3,6 @@ package sqldb
 import (
 	"context"
 	"math"
-	"slices"
 	"time"
 
 	"porchlight/audit"
@@ -13,10 +12,17 @@ import (
 // Evidence is all that is on record about a delivery. Errors: [audit.CodeNotFound].
 func (db *DB) Evidence(ctx context.Context, trackingID string) (e dispute.Evidence, err error) {
 	err = db.read(ctx, func(s session) error {
+		ids := []string{trackingID}
+		s.foresee(s.links(ids)...)
+		s.foresee(s.events(ids)...)
+		s.foresee(statement{queryAttachments, []any{trackingID}})
 		d, err := s.delivery(ctx, trackingID)
 		if err != nil {
 			return err
 		}
+		s.foresee(nearScans(d)...)
+		s.foresee(stopHistory(d)...)
+		s.foresee(trackOf(d)...)
 		all, err := s.evidence(ctx, []audit.Delivery{d})
 		if err != nil {
 			return err
@@ -65,6 +71,10 @@ const (
 	eventOrder  = ` ORDER BY at, event_id`
 )
 
+func (s session) events(trackingIDs []string) []statement {
+	return s.among(queryEvents, trackingIDs, eventOrder)
+}
+
 // evidence joins deliveries with their uploads and events.
 func (s session) evidence(ctx context.Context, ds []audit.Delivery) ([]dispute.Evidence, error) {
 	ids := make([]string, len(ds))
@@ -76,16 +86,12 @@ func (s session) evidence(ctx context.Context, ds []audit.Delivery) ([]dispute.E
 		return nil, err
 	}
 	events := map[string][]dispute.Event{}
-	for chunk := range slices.Chunk(ids, chunkRows) {
-		marks, args := s.list(chunk)
-		found, err := collect(ctx, s, scanJSON[dispute.Event],
-			queryEvents+`(`+marks+`)`+eventOrder, args...)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range found {
-			events[e.TrackingID] = append(events[e.TrackingID], e)
-		}
+	found, err := collectAll(ctx, s, scanJSON[dispute.Event], s.events(ids))
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range found {
+		events[e.TrackingID] = append(events[e.TrackingID], e)
 	}
 	all := make([]dispute.Evidence, len(ds))
 	for i, d := range ds {
@@ -101,13 +107,16 @@ func (s session) photosOf(ctx context.Context, trackingIDs []string) (map[string
 		return nil, err
 	}
 	shows := map[string][]string{} // tracking ids by upload id
-	var ids []string
+	var ids, photoIDs []string
 	for _, l := range links {
 		if shows[l.uploadID] == nil {
-			ids = append(ids, l.uploadID)
+			ids, photoIDs = append(ids, l.uploadID), append(photoIDs, l.photoID)
 		}
 		shows[l.uploadID] = append(shows[l.uploadID], l.trackingID)
 	}
+	s.foresee(s.judged(ids)...)
+	s.foresee(s.rulings(ids)...)
+	s.foresee(s.deleted(photoIDs)...)
 	judged, err := s.judgedUploads(ctx, ids)
 	if err == nil {
 		err = s.rule(ctx, judged)

@@ -84,25 +84,19 @@ func (s session) locate(ctx context.Context, ds []audit.Delivery) error {
 			at[key] = append(at[key], i)
 		}
 	}
-	for chunk := range slices.Chunk(keys, chunkRows) {
-		marks, args := s.list(chunk)
-		_, err := collect(ctx, s, func(scan func(...any) error) (none struct{}, err error) {
-			var key string
-			var text []byte
-			if err := scan(&key, &text); err != nil {
-				return none, err
-			}
-			g, err := fromJSON[audit.Geocode](text)
-			for _, i := range at[key] {
-				ds[i].Geocoded = &g
-			}
+	_, err := collectAll(ctx, s, func(scan func(...any) error) (none struct{}, err error) {
+		var key string
+		var text []byte
+		if err := scan(&key, &text); err != nil {
 			return none, err
-		}, queryGeocodes+`(`+marks+`)`, args...)
-		if err != nil {
-			return err
 		}
-	}
-	return nil
+		g, err := fromJSON[audit.Geocode](text)
+		for _, i := range at[key] {
+			ds[i].Geocoded = &g
+		}
+		return none, err
+	}, s.among(queryGeocodes, keys, ""))
+	return err
 }
 
 const (

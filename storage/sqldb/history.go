@@ -10,28 +10,38 @@ import (
 
 // history is what is on record around a delivery.
 func (s session) history(ctx context.Context, d audit.Delivery) (h dispute.History, err error) {
-	if d.DriverID != "" && d.ScannedAt != nil {
-		from, to := micros(d.ScannedAt.Add(-dispute.NearScanWithin)), micros(d.ScannedAt.Add(dispute.NearScanWithin))
-		h.NearScans, err = collect(ctx, s, func(scan func(...any) error) (n dispute.NearScan, err error) {
-			var at int64
-			err = scan(&n.TrackingID, &at)
-			n.At = time.UnixMicro(at).UTC()
-			return n, err
-		}, queryNearScans, d.DriverID, from, to, d.Key())
-		if err != nil {
-			return h, err
-		}
+	h.NearScans, err = collectAll(ctx, s, func(scan func(...any) error) (n dispute.NearScan, err error) {
+		var at int64
+		err = scan(&n.TrackingID, &at)
+		n.At = time.UnixMicro(at).UTC()
+		return n, err
+	}, nearScans(d))
+	if err != nil {
+		return h, err
 	}
-	if key := d.Key(); key != "" {
-		counts, err := collect(ctx, s, func(scan func(...any) error) (n [2]int, err error) {
-			return n, scan(&n[0], &n[1])
-		}, queryStopHistory, key, d.TrackingID, dispute.StopHistory)
-		if err != nil || len(counts) == 0 {
-			return h, err
-		}
-		h.StopPackages, h.StopClaims = counts[0][0], counts[0][1]
+	counts, err := collectAll(ctx, s, func(scan func(...any) error) (n [2]int, err error) {
+		return n, scan(&n[0], &n[1])
+	}, stopHistory(d))
+	for _, n := range counts {
+		h.StopPackages, h.StopClaims = n[0], n[1]
 	}
-	return h, nil
+	return h, err
+}
+
+func nearScans(d audit.Delivery) []statement {
+	if d.DriverID == "" || d.ScannedAt == nil {
+		return nil
+	}
+	from, to := micros(d.ScannedAt.Add(-dispute.NearScanWithin)), micros(d.ScannedAt.Add(dispute.NearScanWithin))
+	return []statement{{queryNearScans, []any{d.DriverID, from, to, d.Key()}}}
+}
+
+func stopHistory(d audit.Delivery) []statement {
+	key := d.Key()
+	if key == "" {
+		return nil
+	}
+	return []statement{{queryStopHistory, []any{key, d.TrackingID, dispute.StopHistory}}}
 }
 
 const (

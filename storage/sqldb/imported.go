@@ -161,17 +161,11 @@ func put[T any](ctx context.Context, db *DB, k imported[T], rows []T, at time.Ti
 // keptText loads the JSON of what a table holds under the ids.
 func (s session) keptText(ctx context.Context, table, column string, ids []string) (map[string]string, error) {
 	kept := map[string]string{}
-	for chunk := range slices.Chunk(ids, chunkRows) {
-		marks, args := s.list(chunk)
-		_, err := collect(ctx, s, func(scan func(...any) error) (none struct{}, err error) {
-			var id, text string
-			err = scan(&id, &text)
-			kept[id] = text
-			return none, err
-		}, `SELECT `+column+`, json FROM `+table+` WHERE `+column+` IN (`+marks+`)`, args...)
-		if err != nil {
-			return nil, err
-		}
-	}
-	return kept, nil
+	_, err := collectAll(ctx, s, func(scan func(...any) error) (none struct{}, err error) {
+		var id, text string
+		err = scan(&id, &text)
+		kept[id] = text
+		return none, err
+	}, s.among(`SELECT `+column+`, json FROM `+table+` WHERE `+column+` IN `, ids, ""))
+	return kept, err
 }

@@ -79,17 +79,11 @@ func eachRow[T any](ctx context.Context, db *DB, scan func(func(...any) error) (
 func (db *DB) HavePhotos(ctx context.Context, ids []string) (map[string]bool, error) {
 	have := map[string]bool{}
 	s := db.on(db.reader)
-	for chunk := range slices.Chunk(ids, chunkRows) {
-		marks, args := s.list(chunk)
-		found, err := collect(ctx, s, scanText, `SELECT photo_id FROM photos WHERE photo_id IN (`+marks+`)`, args...)
-		if err != nil {
-			return nil, err
-		}
-		for _, id := range found {
-			have[id] = true
-		}
+	found, err := collectAll(ctx, s, scanText, s.among(`SELECT photo_id FROM photos WHERE photo_id IN `, ids, ""))
+	for _, id := range found {
+		have[id] = true
 	}
-	return have, nil
+	return have, err
 }
 
 // RepairFingerprints makes the index of fingerprints anew where it does not agree with

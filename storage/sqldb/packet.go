@@ -49,6 +49,7 @@ func (db *DB) Packet(ctx context.Context, packetID string) (dispute.FrozenPacket
 // [audit.CodeNotFound] without the claim.
 func (db *DB) Packets(ctx context.Context, claimID string) (all []dispute.FrozenPacket, err error) {
 	err = db.read(ctx, func(s session) error {
+		s.foresee(statement{queryClaim, []any{claimID}})
 		all, err = collect(ctx, s, func(scan func(...any) error) (p dispute.FrozenPacket, err error) {
 			var at int64
 			err = scan(&p.PacketID, &at)

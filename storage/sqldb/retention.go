@@ -79,44 +79,38 @@ func (s session) keptBy(ctx context.Context, photoIDs []string, before time.Time
 			by[kind][subject] = append(by[kind][subject], photoID)
 		}
 	}
-	for chunk := range slices.Chunk(photoIDs, chunkRows) {
-		marks, args := s.list(chunk)
-		uploads, err := collect(ctx, s, scanJSON[audit.Upload], queryUploadsOf+`(`+marks+`)`, args...)
-		if err != nil {
-			return nil, err
+	uploads, err := collectAll(ctx, s, scanJSON[audit.Upload], s.among(queryUploadsOf, photoIDs, ""))
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range uploads {
+		if !u.ReceivedAt.Before(before) {
+			kept[u.PhotoID] = audit.KeptByUpload
 		}
-		for _, u := range uploads {
-			if !u.ReceivedAt.Before(before) {
-				kept[u.PhotoID] = audit.KeptByUpload
-			}
-			covers(audit.HoldPhoto, u.PhotoID, u.PhotoID)
-			covers(audit.HoldDriver, u.DriverID, u.PhotoID)
-			for _, id := range append([]string{u.TrackingID}, u.Also...) {
-				covers(audit.HoldDelivery, id, u.PhotoID)
-			}
+		covers(audit.HoldPhoto, u.PhotoID, u.PhotoID)
+		covers(audit.HoldDriver, u.DriverID, u.PhotoID)
+		for _, id := range append([]string{u.TrackingID}, u.Also...) {
+			covers(audit.HoldDelivery, id, u.PhotoID)
 		}
 	}
 	type claimed struct {
 		trackingID string
 		frozen     bool
 	}
-	for chunk := range slices.Chunk(slices.Sorted(maps.Keys(by[audit.HoldDelivery])), chunkRows) {
-		marks, args := s.list(chunk)
-		claims, err := collect(ctx, s, func(scan func(...any) error) (c claimed, err error) {
-			err = scan(&c.trackingID, &c.frozen)
-			return c, err
-		}, queryClaimed+`(`+marks+`)`, args...)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range claims {
-			for _, id := range by[audit.HoldDelivery][c.trackingID] {
-				switch {
-				case c.frozen:
-					kept[id] = audit.KeptByPacket
-				case kept[id] != audit.KeptByPacket:
-					kept[id] = audit.KeptByClaim
-				}
+	claims, err := collectAll(ctx, s, func(scan func(...any) error) (c claimed, err error) {
+		err = scan(&c.trackingID, &c.frozen)
+		return c, err
+	}, s.among(queryClaimed, slices.Sorted(maps.Keys(by[audit.HoldDelivery])), ""))
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range claims {
+		for _, id := range by[audit.HoldDelivery][c.trackingID] {
+			switch {
+			case c.frozen:
+				kept[id] = audit.KeptByPacket
+			case kept[id] != audit.KeptByPacket:
+				kept[id] = audit.KeptByClaim
 			}
 		}
 	}
@@ -276,20 +270,18 @@ func (s session) deletions(ctx context.Context, photoIDs []string) (map[string]t
 		at int64
 	}
 	deleted := map[string]time.Time{}
-	for chunk := range slices.Chunk(photoIDs, chunkRows) {
-		marks, args := s.list(chunk)
-		rows, err := collect(ctx, s, func(scan func(...any) error) (r row, err error) {
-			err = scan(&r.id, &r.at)
-			return r, err
-		}, queryDeleted+`(`+marks+`)`, args...)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range rows {
-			deleted[r.id] = time.UnixMicro(r.at).UTC()
-		}
+	rows, err := collectAll(ctx, s, func(scan func(...any) error) (r row, err error) {
+		err = scan(&r.id, &r.at)
+		return r, err
+	}, s.deleted(photoIDs))
+	for _, r := range rows {
+		deleted[r.id] = time.UnixMicro(r.at).UTC()
 	}
-	return deleted, nil
+	return deleted, err
+}
+
+func (s session) deleted(photoIDs []string) []statement {
+	return s.among(queryDeleted, slices.Compact(slices.Sorted(slices.Values(photoIDs))), "")
 }
 
 // PhotoDeleted is when a photo's bytes were deleted; false where they were not.

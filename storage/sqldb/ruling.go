@@ -92,6 +92,10 @@ func (s session) queueForReview(ctx context.Context, verdicts map[string]audit.V
 	return s.insert(ctx, `INSERT INTO ruling_states (upload_id, waiting, json) VALUES`, `ON CONFLICT DO NOTHING`, rows)
 }
 
+func (s session) rulings(uploadIDs []string) []statement {
+	return s.among(queryRuled, slices.Sorted(slices.Values(uploadIDs)), "")
+}
+
 // rule adds to uploads the rulings that count, and when their photos were deleted.
 func (s session) rule(ctx context.Context, judged []audit.JudgedUpload) error {
 	by := map[string][]*audit.JudgedUpload{}
@@ -101,24 +105,20 @@ func (s session) rule(ctx context.Context, judged []audit.JudgedUpload) error {
 		by[id] = append(by[id], &judged[i])
 		ids = append(ids, id)
 	}
-	for chunk := range slices.Chunk(ids, chunkRows) {
-		marks, args := s.list(chunk)
-		rulings, err := collect(ctx, s, scanJSON[audit.Ruling], queryRuled+`(`+marks+`)`, args...)
-		if err != nil {
-			return err
-		}
-		for _, r := range rulings {
-			for _, j := range by[r.UploadID] {
-				j.Ruling = &r
-			}
+	rulings, err := collectAll(ctx, s, scanJSON[audit.Ruling], s.rulings(ids))
+	if err != nil {
+		return err
+	}
+	for _, r := range rulings {
+		for _, j := range by[r.UploadID] {
+			j.Ruling = &r
 		}
 	}
 	photos := make([]string, len(judged))
 	for i, j := range judged {
 		photos[i] = j.Upload.PhotoID
 	}
-	slices.Sort(photos)
-	deleted, err := s.deletions(ctx, slices.Compact(photos))
+	deleted, err := s.deletions(ctx, photos)
 	for i := range judged {
 		if at, ok := deleted[judged[i].Upload.PhotoID]; ok {
 			judged[i].DeletedAt = &at

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -32,6 +33,15 @@ type session struct {
 	watch   func(operation string) func(*error) // nil within an operation
 }
 
+// statement is a query with its arguments.
+type statement struct {
+	query string
+	args  []any
+}
+
+// key is the same for the same query with the same arguments.
+func (q statement) key() string { return fmt.Sprintf("%s %q", q.query, q.args) }
+
 // exec runs a statement and tells how many rows it changed.
 func (s session) exec(ctx context.Context, query string, args ...any) (int64, error) {
 	if err := checkArgs(args); err != nil {
@@ -53,19 +63,51 @@ func collect[T any](ctx context.Context, s session, scan func(scan func(...any) 
 	if err := checkArgs(args); err != nil {
 		return nil, err
 	}
-	rows, err := s.QueryContext(ctx, query, args...)
+	err = s.each(ctx, statement{query, args}, func(row func(...any) error) error {
+		v, err := scan(row)
+		if err == nil {
+			all = append(all, v)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, s.dialect.fail(err)
 	}
+	return all, nil
+}
+
+// each calls row for every row of a query.
+func (s session) each(ctx context.Context, q statement, row func(scan func(...any) error) error) error {
+	if t, ok := s.conn.(*snapshot); ok {
+		return t.each(ctx, q, row)
+	}
+	rows, err := s.QueryContext(ctx, q.query, q.args...)
+	if err != nil {
+		return err
+	}
 	defer rows.Close()
 	for rows.Next() {
-		v, err := scan(rows.Scan)
-		if err != nil {
-			return nil, s.dialect.fail(err)
+		if err := row(rows.Scan); err != nil {
+			return err
 		}
-		all = append(all, v)
 	}
-	return all, s.dialect.fail(rows.Err())
+	return rows.Err()
+}
+
+// collectAll reads all rows of some statements, one after the other.
+func collectAll[T any](ctx context.Context, s session, scan func(scan func(...any) error) (T, error), statements []statement) (all []T, err error) {
+	for _, q := range statements {
+		rows, err := collect(ctx, s, scan, q.query, q.args...)
+		if err != nil {
+			return nil, err
+		}
+		if all == nil {
+			all = rows
+		} else {
+			all = append(all, rows...)
+		}
+	}
+	return all, nil
 }
 
 // one reads the only row of a query. what names it where it is not there.
@@ -170,6 +212,16 @@ func (s session) list(ids []string) (marks string, args []any) { return s.listFr
 // listFrom is list where the first mark has another number.
 func (s session) listFrom(first int, ids []string) (marks string, args []any) {
 	return s.dialect.list(first, ids)
+}
+
+// among is the statements "head (ids) tail", where head ends in IN, of at most
+// [chunkRows] ids each.
+func (s session) among(head string, ids []string, tail string) (all []statement) {
+	for chunk := range slices.Chunk(ids, chunkRows) {
+		marks, args := s.list(chunk)
+		all = append(all, statement{head + "(" + marks + ")" + tail, args})
+	}
+	return all
 }
 
 // padded is ids as arguments, whose number is a power of two, the last id repeated, so

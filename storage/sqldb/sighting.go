@@ -215,19 +215,13 @@ func (s session) saveSightings(ctx context.Context, uploadID string, seen []audi
 // read from the earlier uploads as they are on record now.
 func (s session) keptSightings(ctx context.Context, uploadIDs []string) (map[string][]audit.Sighting, error) {
 	all := map[string][]audit.Sighting{}
-	for chunk := range slices.Chunk(uploadIDs, chunkRows) {
-		marks, args := s.list(chunk)
-		_, err := collect(ctx, s, func(scan func(...any) error) (none struct{}, err error) {
-			var id string
-			var e sighted
-			err = scan(&e.uploadID, &e.photoID, &e.trackingID, &e.driverID, &e.stopKey, &e.at, &e.receivedAt, &e.distance, &e.quality, &id)
-			all[id] = append(all[id], e.sighting())
-			return none, err
-		}, `SELECT `+uploadColumns+`, k.distance, k.quality, k.upload_id FROM sightings k JOIN uploads e ON e.upload_id = k.earlier_id
-			WHERE k.upload_id IN (`+marks+`) ORDER BY k.distance, e.at, e.upload_id`, args...)
-		if err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
+	_, err := collectAll(ctx, s, func(scan func(...any) error) (none struct{}, err error) {
+		var id string
+		var e sighted
+		err = scan(&e.uploadID, &e.photoID, &e.trackingID, &e.driverID, &e.stopKey, &e.at, &e.receivedAt, &e.distance, &e.quality, &id)
+		all[id] = append(all[id], e.sighting())
+		return none, err
+	}, s.among(`SELECT `+uploadColumns+`, k.distance, k.quality, k.upload_id FROM sightings k JOIN uploads e ON e.upload_id = k.earlier_id
+		WHERE k.upload_id IN `, uploadIDs, ` ORDER BY k.distance, e.at, e.upload_id`))
+	return all, err
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -37,6 +38,7 @@ type DB struct {
 	dialect dialect
 	reader  *sql.DB
 	writer  *sql.DB
+	ending  sync.WaitGroup // reads that give their connections back
 	now     func() time.Time
 	observe func(operation string, took time.Duration, err error)
 }
@@ -136,6 +138,7 @@ func connectSQLite(path string, readers int) (*DB, error) {
 
 // Close closes all connections.
 func (db *DB) Close() error {
+	db.ending.Wait()
 	return errors.Join(db.reader.Close(), db.writer.Close())
 }
 
@@ -155,12 +158,12 @@ func (db *DB) Ping(ctx context.Context) error {
 // read runs f on one snapshot.
 func (db *DB) read(ctx context.Context, f func(s session) error) (err error) {
 	defer db.watch("read")(&err)
-	tx, err := db.reader.BeginTx(ctx, db.dialect.snapshot())
+	c, end, err := db.dialect.snapshot(ctx, db)
 	if err != nil {
 		return db.dialect.fail(err)
 	}
-	defer tx.Rollback()
-	return f(db.on(tx))
+	defer end()
+	return f(db.on(c))
 }
 
 // write runs f in one transaction, which is durable when write returns nil. f runs

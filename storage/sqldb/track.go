@@ -14,14 +14,18 @@ const queryTrack = `SELECT driver_id, at, latitude, longitude, accuracy_m FROM t
 
 // track is the driver's way around a delivery.
 func (s session) track(ctx context.Context, d audit.Delivery) ([]dispute.TrackPoint, error) {
+	return collectAll(ctx, s, scanFix, trackOf(d))
+}
+
+func trackOf(d audit.Delivery) []statement {
 	at := d.DeliveredAt
 	if at == nil {
 		at = d.ScannedAt
 	}
 	if d.DriverID == "" || at == nil {
-		return nil, nil
+		return nil
 	}
-	return collect(ctx, s, scanFix, queryTrack, d.DriverID, micros(at.Add(-dispute.TrackWithin)), micros(at.Add(dispute.TrackWithin)))
+	return []statement{{queryTrack, []any{d.DriverID, micros(at.Add(-dispute.TrackWithin)), micros(at.Add(dispute.TrackWithin))}}}
 }
 
 func scanFix(scan func(...any) error) (f dispute.TrackPoint, err error) {

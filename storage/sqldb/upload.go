@@ -151,20 +151,13 @@ const queryLinks = `SELECT tracking_id, photo_id, upload_id FROM upload_deliveri
 
 // linkedUploads lists the uploads that show one of the deliveries.
 func (s session) linkedUploads(ctx context.Context, trackingIDs []string) ([]link, error) {
-	var all []link
-	for chunk := range slices.Chunk(trackingIDs, chunkRows) {
-		marks, args := s.list(chunk)
-		links, err := collect(ctx, s, func(scan func(...any) error) (l link, err error) {
-			err = scan(&l.trackingID, &l.photoID, &l.uploadID)
-			return l, err
-		}, queryLinks+`(`+marks+`)`, args...)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, links...)
-	}
-	return all, nil
+	return collectAll(ctx, s, func(scan func(...any) error) (l link, err error) {
+		err = scan(&l.trackingID, &l.photoID, &l.uploadID)
+		return l, err
+	}, s.links(trackingIDs))
 }
+
+func (s session) links(trackingIDs []string) []statement { return s.among(queryLinks, trackingIDs, "") }
 
 // answered is what an earlier upload was answered with, or would be today.
 func (s session) answered(ctx context.Context, uploadID string) (audit.Upload, audit.Report, error) {
@@ -243,12 +236,17 @@ const (
 	queryPhotoUploads = queryJudged + `WHERE u.photo_id = $1` + oldestFirst
 )
 
+// judged is what loads uploads by id, which are put in order so that the statement can be
+// foreseen.
+func (s session) judged(ids []string) []statement {
+	return s.among(queryJudged+`WHERE u.upload_id IN `, slices.Sorted(slices.Values(ids)), oldestFirst)
+}
+
 // judgedUploads loads uploads by id, oldest first.
 func (s session) judgedUploads(ctx context.Context, ids []string) ([]audit.JudgedUpload, error) {
 	all := make([]audit.JudgedUpload, 0, len(ids))
-	for chunk := range slices.Chunk(ids, chunkRows) {
-		marks, args := s.list(chunk)
-		judged, err := s.collectJudged(ctx, queryJudged+`WHERE u.upload_id IN (`+marks+`)`+oldestFirst, args...)
+	for _, q := range s.judged(ids) {
+		judged, err := s.collectJudged(ctx, q.query, q.args...)
 		if err != nil {
 			return nil, err
 		}

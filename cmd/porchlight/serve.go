@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -98,6 +100,8 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 		return err
 	}
 	defer st.Close()
+	st.db.Warm(ctx)
+	s.adviseScheduling(log)
 	eyes, closeEyes, err := s.openVision(uploadVisionTime, log)
 	if err != nil {
 		return err
@@ -106,6 +110,9 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 	st.audit.Vision = eyes
 	if own, ok := eyes.(*supervisor); ok {
 		own.Start()
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // photos fill the heap, and there is nothing in them to look through
 	}
 	measuring := s.startMeasuring()
 	defer measuring.Close()
@@ -175,6 +182,26 @@ func (s *serveSettings) startMeasuring() *server.Measuring {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + threads)
 	}
 	return server.StartMeasuring(threads)
+}
+
+// adviseScheduling tells who runs Postgres on the same machine what keeps pages waiting
+// there. Linux shares the processors among sessions first (sched(7), autogroup), and every
+// Postgres connection is one: that measuring gives way to pages is then not seen by them.
+func (s *serveSettings) adviseScheduling(log *slog.Logger) {
+	const file = "/proc/sys/kernel/sched_autogroup_enabled"
+	on, err := os.ReadFile(file)
+	if err != nil || strings.TrimSpace(string(on)) != "1" {
+		return
+	}
+	if u, err := url.Parse(s.database); err == nil && strings.HasPrefix(u.Scheme, "postgres") && isLoopback(u.Hostname()) {
+		log.Info("Postgres runs on this machine: set kernel.sched_autogroup_enabled=0 (sysctl), or pages wait longer while photos arrive")
+	}
+}
+
+// isLoopback tells whether a database's host is this machine; none is a local socket.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "" || host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func (s *serveSettings) logger() (*slog.Logger, error) {

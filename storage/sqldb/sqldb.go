@@ -147,6 +147,24 @@ func (db *DB) Pools() map[string]*sql.DB {
 	return map[string]*sql.DB{"records_read": db.reader, "records_write": db.writer}
 }
 
+// Warm opens as many connections as the pools may have: opened one by one under load, each
+// would keep those waiting who come with it. What fails is opened when it is asked for.
+func (db *DB) Warm(ctx context.Context) {
+	for _, pool := range db.Pools() {
+		var open []*sql.Conn
+		for range pool.Stats().MaxOpenConnections {
+			c, err := pool.Conn(ctx)
+			if err != nil {
+				break
+			}
+			open = append(open, c)
+		}
+		for _, c := range open {
+			_ = c.Close()
+		}
+	}
+}
+
 // Ping tells whether the database answers. Errors: [audit.CodeUnavailable].
 func (db *DB) Ping(ctx context.Context) error {
 	// The writer's own connection may be busy for as long as a transaction takes, which

@@ -4,11 +4,16 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"image"
 	"path/filepath"
+	"runtime"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"porchlight/storage/weights"
 )
@@ -48,6 +53,40 @@ func BenchmarkRead(b *testing.B) {
 				n++
 			}
 			b.ReportMetric(float64((cpu()-began).Microseconds())/1000/float64(n), "cpu-ms")
+		})
+	}
+}
+
+// BenchmarkSideBySide is how many photos a second one worker reads, one at a time and as
+// many at once as there are processors.
+func BenchmarkSideBySide(b *testing.B) {
+	e := models(b)
+	names, _ := filepath.Glob(filepath.Join(photoFolder(b), "deliveries", "*.jp*g"))
+	if len(names) == 0 {
+		b.Skip("there are no photos of deliveries")
+	}
+	var photos [][]byte
+	for _, name := range names {
+		photo, _ := look(b, name)
+		photos = append(photos, photo)
+	}
+	for _, at := range []int{1, runtime.NumCPU()} {
+		b.Run(fmt.Sprint(at, " at once"), func(b *testing.B) {
+			var next atomic.Int64
+			for b.Loop() {
+				var group errgroup.Group
+				group.SetLimit(at)
+				for range photos {
+					group.Go(func() error {
+						_, err := e.read(b.Context(), photos[int(next.Add(1))%len(photos)])
+						return err
+					})
+				}
+				if err := group.Wait(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(next.Load())/b.Elapsed().Seconds(), "photos/s")
 		})
 	}
 }

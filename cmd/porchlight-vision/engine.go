@@ -32,9 +32,9 @@ type engine struct {
 	mu   sync.Mutex
 	open []*ort.DynamicAdvancedSession
 
-	// What takes the most memory is done for one photo at a time.
-	decoding  sync.Mutex // 200 MB for one of 50 MP
-	detecting sync.Mutex // 300 MB for text at 1280 px
+	// What takes the most memory is done for one or two photos at a time.
+	decoding  sync.Mutex    // 200 MB for one of 50 MP
+	detecting chan struct{} // where text is looked for, a place for each of two
 }
 
 // newEngine starts ONNX Runtime and opens the models.
@@ -43,12 +43,16 @@ func newEngine(set *weights.Set) (*engine, error) {
 	if err := ort.InitializeEnvironment(ort.WithLogLevelError()); err != nil {
 		return nil, fmt.Errorf("%s: %w", set.Library, err)
 	}
-	e := &engine{models: append(set.Descriptions, "reading "+ocr.Version+"+"+objects.Version+" on ONNX Runtime "+ort.GetVersion())}
+	e := &engine{detecting: make(chan struct{}, 2), models: append(set.Descriptions, "reading "+ocr.Version+"+"+objects.Version+" on ONNX Runtime "+ort.GetVersion())}
 	networks, errs := make([]vision.Network, 3), make([]error, 3)
 	var opening sync.WaitGroup
 	for i, model := range [][]byte{set.Detection, set.Recognition, set.Objects} {
 		opening.Go(func() {
-			if networks[i], errs[i] = e.session(model); errs[i] != nil {
+			// Half of the time that text took.
+			if model, errs[i] = onnx.Fuse(model); errs[i] == nil {
+				networks[i], errs[i] = e.session(model)
+			}
+			if errs[i] != nil {
 				errs[i] = fmt.Errorf("%s: %w", set.Descriptions[i], errs[i])
 			}
 		})
@@ -60,8 +64,8 @@ func newEngine(set *weights.Set) (*engine, error) {
 	}
 	detect := networks[0]
 	e.text = ocr.NewReader(func(ctx context.Context, in vision.Tensor) ([]vision.Tensor, error) {
-		e.detecting.Lock()
-		defer e.detecting.Unlock()
+		e.detecting <- struct{}{}
+		defer func() { <-e.detecting }()
 		return detect(ctx, in)
 	}, networks[1], set.Alphabet)
 	e.objects = objects.NewDetector(networks[2])
@@ -161,7 +165,7 @@ func runSession(ctx context.Context, s *ort.DynamicAdvancedSession, in vision.Te
 
 // lookSide is the long side that photos are decoded at: a little more than text is
 // looked for at, so that what is found can be read from finer pixels.
-const lookSide = 1600
+const lookSide = 1280
 
 // read reads a photo. Errors are of [decode.Error] where the photo does not decode.
 func (e *engine) read(ctx context.Context, b []byte) (vision.Reading, error) {

@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 }
 
 // most is the memory that a worker may come to hold, KiB.
-const most = 700 << 10
+const most = 600 << 10
 
 // TestHostilePhotosEndNothing sends a worker with the real models photos that are broken,
 // as large as may be, or of no sensible shape: each gets an answer or an error, in

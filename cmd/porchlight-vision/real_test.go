@@ -15,12 +15,15 @@ import (
 	"testing"
 
 	"github.com/disintegration/imaging"
+	"github.com/google/go-cmp/cmp"
 
 	"porchlight/audit"
 	"porchlight/audit/exif"
 	"porchlight/audit/pixel/decode"
 	"porchlight/audit/vision"
+	"porchlight/fixtures"
 	"porchlight/storage/weights"
+	"porchlight/storage/weights/onnx"
 )
 
 // modelFolder is where the installed models are, as PORCHLIGHT_TEST_MODELS says.
@@ -226,4 +229,75 @@ func TestPackages(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What fusing leaves of the models must answer as they do.
+func TestFusedModelsAnswerAlike(t *testing.T) {
+	set, err := weights.Load(modelFolder(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := models(t) // starts ONNX Runtime
+	img := drawnDoor(t)
+	for _, test := range []struct {
+		name  string
+		model []byte
+		w, h  int
+	}{
+		{"detection", set.Detection, 640, 480},
+		{"detection, another shape", set.Detection, 320, 256},
+		{"recognition", set.Recognition, 320, 48},
+		{"recognition, short", set.Recognition, 96, 48},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			small := vision.Scale(img, img.Rect, test.w, test.h)
+			in := vision.Tensor{Shape: []int64{1, 3, int64(test.h), int64(test.w)}, Data: make([]float32, 3*test.w*test.h)}
+			for i := range in.Data {
+				in.Data[i] = float32(small.Pix[i%(test.w*test.h)*4+i/(test.w*test.h)])/127.5 - 1
+			}
+			fused, err := onnx.Fuse(test.model)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Equal(fused, test.model) {
+				t.Error("nothing was fused")
+			}
+			var answers [2]vision.Tensor
+			for i, model := range [][]byte{test.model, fused} {
+				network, err := e.session(model)
+				if err != nil {
+					t.Fatal(err)
+				}
+				out, err := network(t.Context(), in)
+				if err != nil {
+					t.Fatal(err)
+				}
+				answers[i] = out[0]
+			}
+			if diff := cmp.Diff(answers[0].Shape, answers[1].Shape); diff != "" {
+				t.Fatal(diff)
+			}
+			most, worst := float32(0), float32(0)
+			for i, want := range answers[0].Data {
+				most, worst = max(most, want), max(worst, max(want-answers[1].Data[i], answers[1].Data[i]-want))
+			}
+			t.Logf("probabilities up to %.3f differ by %.1g at most", most, worst)
+			if worst > 1e-3 {
+				t.Errorf("a probability differs by %g, want 0.001 at most", worst)
+			}
+			if most < 0.5 {
+				t.Errorf("the highest probability is %g: the photo says nothing", most)
+			}
+		})
+	}
+}
+
+// drawnDoor is a door with a number as the worker sees it.
+func drawnDoor(t *testing.T) *image.RGBA {
+	t.Helper()
+	img, err := upright(fixtures.Scene{Place: 1, Shot: 1, Number: "4702", Width: 1600, Height: 1200}.JPEG())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
 }

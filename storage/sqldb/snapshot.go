@@ -1,7 +1,6 @@
 package sqldb
 
 import (
-
 	"bytes"
 	"context"
 	"database/sql"

@@ -11,13 +11,11 @@ import (
 	"image"
 	"math"
 
-	"golang.org/x/image/draw"
-
 	"porchlight/audit/vision"
 )
 
 // Version names this code: the tiles and limits below.
-const Version = "ob1"
+const Version = "ob2"
 
 // side is the model's input, pixels.
 const side = 300
@@ -118,8 +116,7 @@ func place(b, part vision.Box) vision.Box {
 // input scales a part of the photo to the model's input: planes of red, green and blue,
 // -1..1.
 func input(img *image.RGBA, from image.Rectangle) vision.Tensor {
-	scaled := image.NewRGBA(image.Rect(0, 0, side, side))
-	draw.BiLinear.Scale(scaled, scaled.Rect, img, from, draw.Src, nil)
+	scaled := vision.Scale(img, from, side, side)
 	const plane = side * side
 	data := make([]float32, 3*plane)
 	for i := range plane {

@@ -112,7 +112,7 @@ func TestStack(t *testing.T) {
 		calls++
 		s := make([]float32, classes)
 		s[0] = 1
-		if in.Shape[3] == 320 { // a cell of a digit's shape
+		if in.Shape[3] == shortLine { // a cell of a digit's shape
 			s[0], s[6] = 0, .99
 		}
 		return []vision.Tensor{{Shape: []int64{1, 1, classes}, Data: s}}, nil

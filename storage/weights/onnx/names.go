@@ -1,32 +1,30 @@
 package onnx
 
-import (
-	"errors"
-
-	"google.golang.org/protobuf/encoding/protowire"
-)
+import "google.golang.org/protobuf/encoding/protowire"
 
 // Names lists a model's inputs and outputs in its order, without running it.
 func Names(model []byte) (inputs, outputs []string, err error) {
 	var graph []byte
-	if err := fields(model, func(field protowire.Number, v []byte) {
-		if field == modelGraph {
-			graph = v
+	if err := each(model, func(f field) error {
+		if f.number == modelGraph {
+			graph = f.value
 		}
+		return nil
 	}); err != nil {
 		return nil, nil, err
 	}
 	constants := map[string]bool{}
 	var declared []string
-	err = fields(graph, func(field protowire.Number, v []byte) {
-		switch field {
+	err = each(graph, func(f field) error {
+		switch f.number {
 		case graphInput:
-			declared = append(declared, nameOf(v, 1))
+			declared = append(declared, nameOf(f.value, 1))
 		case graphOutput:
-			outputs = append(outputs, nameOf(v, 1))
+			outputs = append(outputs, nameOf(f.value, 1))
 		case graphInitializer:
-			constants[nameOf(v, tensorName)] = true
+			constants[nameOf(f.value, tensorName)] = true
 		}
+		return nil
 	})
 	for _, n := range declared {
 		if !constants[n] { // older models declare their constants as inputs too
@@ -36,37 +34,13 @@ func Names(model []byte) (inputs, outputs []string, err error) {
 	return inputs, outputs, err
 }
 
-func nameOf(m []byte, field protowire.Number) string {
-	name := ""
-	fields(m, func(n protowire.Number, v []byte) {
-		if n == field {
-			name = string(v)
+// nameOf is a text field of a message; "" where there is none.
+func nameOf(m []byte, number protowire.Number) (name string) {
+	each(m, func(f field) error {
+		if f.number == number {
+			name = string(f.value)
 		}
+		return nil
 	})
 	return name
-}
-
-// fields visits the length-delimited fields of a message.
-func fields(m []byte, visit func(protowire.Number, []byte)) error {
-	for len(m) > 0 {
-		number, kind, n := protowire.ConsumeTag(m)
-		if n < 0 {
-			return errors.New("onnx: not an ONNX model")
-		}
-		m = m[n:]
-		if kind == protowire.BytesType {
-			v, n := protowire.ConsumeBytes(m)
-			if n < 0 {
-				return errors.New("onnx: the model ends early")
-			}
-			visit(number, v)
-			m = m[n:]
-			continue
-		}
-		if n = protowire.ConsumeFieldValue(number, kind, m); n < 0 {
-			return errors.New("onnx: the model ends early")
-		}
-		m = m[n:]
-	}
-	return nil
 }

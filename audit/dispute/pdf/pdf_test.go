@@ -89,8 +89,9 @@ func TestGoldenPackets(t *testing.T) {
 					t.Errorf("PDF/A asks for %s", must)
 				}
 			}
+			objects := regexp.MustCompile(`(?s)\bstream\r?\n.*?\bendstream\b`).ReplaceAll(out.Bytes(), nil) // a photo may hold any bytes
 			for _, never := range []string{"/JavaScript <<", "/URI", "/Encrypt", "/SMask", "/AA"} {
-				if bytes.Contains(out.Bytes(), []byte(never)) {
+				if bytes.Contains(objects, []byte(never)) {
 					t.Errorf("it has %s, which PDF/A or a channel refuses", never)
 				}
 			}

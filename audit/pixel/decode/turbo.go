@@ -4,6 +4,7 @@ package decode
 
 import (
 	"image"
+	"math"
 	"runtime"
 	"sync"
 	"unsafe"
@@ -19,6 +20,8 @@ const (
 	tjRGBA = 7 // TJPF_RGBA
 
 	tjStopOnWarning = 8192
+	tjNoRealloc     = 1024 // the buffer is ours
+	tjAccurateDCT   = 4096
 
 	tjColourYCbCr = 1 // TJCS_YCbCr
 	tjColourGray  = 2 // TJCS_GRAY
@@ -38,7 +41,10 @@ var subsamplings = [...]struct {
 	5: {4, 1, image.YCbCrSubsampleRatio411},
 }
 
-const subsampleGray = 3
+const (
+	subsample420  = 2
+	subsampleGray = 3
+)
 
 // turboJPEG is a loaded libturbojpeg.
 type turboJPEG struct {
@@ -47,6 +53,9 @@ type turboJPEG struct {
 	decompressHeader3  func(handle uintptr, buf *byte, size uint64, w, h, subsampling, colour *int32) int32
 	decompress2        func(handle uintptr, buf *byte, size uint64, dst *byte, w, pitch, h, format, flags int32) int32
 	decompressToPlanes func(handle uintptr, buf *byte, size uint64, planes unsafe.Pointer, w int32, strides *int32, h, flags int32) int32
+	initCompress       func() uintptr
+	bufSize            func(w, h, subsampling int32) uint64
+	compress2          func(handle uintptr, src *byte, w, pitch, h, format int32, buf unsafe.Pointer, size *uint64, subsampling, quality, flags int32) int32
 
 	// free holds decompressors for the next photos; each keeps a few hundred kilobytes.
 	free chan uintptr
@@ -71,6 +80,9 @@ var loadTurbo = sync.OnceValue(func() *turboJPEG {
 			"tjDecompressHeader3":     &t.decompressHeader3,
 			"tjDecompress2":           &t.decompress2,
 			"tjDecompressToYUVPlanes": &t.decompressToPlanes,
+			"tjInitCompress":          &t.initCompress,
+			"tjBufSize":               &t.bufSize,
+			"tjCompress2":             &t.compress2,
 		} {
 			symbol, err := purego.Dlsym(lib, name)
 			if err != nil {
@@ -166,6 +178,9 @@ func (t *turboJPEG) photo(b []byte, hd *header) (*Frame, error) {
 // up rounds n up to a multiple of m.
 func up(n, m int) int { return (n + m - 1) / m * m }
 
+// scaledBy is TJSCALED: a side at so many eighths, rounded up.
+func scaledBy(side, eighths int) int { return (side*eighths + 7) / 8 }
+
 // image decodes to RGBA, scaled down in the DCT.
 func (t *turboJPEG) image(b []byte, hd *header, maxSide int) (image.Image, error) {
 	handle := t.handle()
@@ -176,14 +191,43 @@ func (t *turboJPEG) image(b []byte, hd *header, maxSide int) (image.Image, error
 	if _, _, ok := t.accepts(handle, b, hd); !ok {
 		return nil, errPassed
 	}
-	scale := 1
-	for scale < 8 && maxSide > 0 && (max(hd.w, hd.h)+2*scale-1)/(2*scale) >= maxSide {
-		scale *= 2
+	eighths := 8
+	for eighths > 1 && maxSide > 0 && scaledBy(max(hd.w, hd.h), eighths-1) >= maxSide {
+		eighths--
 	}
-	img := image.NewRGBA(image.Rect(0, 0, (hd.w+scale-1)/scale, (hd.h+scale-1)/scale))
+	img := image.NewRGBA(image.Rect(0, 0, scaledBy(hd.w, eighths), scaledBy(hd.h, eighths)))
 	size := img.Rect.Size()
 	if t.decompress2(handle, &b[0], uint64(len(b)), &img.Pix[0], int32(size.X), int32(img.Stride), int32(size.Y), tjRGBA, tjStopOnWarning) != 0 {
 		return nil, errPassed
 	}
 	return img, nil
 }
+
+// encode writes pixels of four bytes, the last of which is not looked at, as a JPEG. ok is
+// false where the library cannot.
+func (t *turboJPEG) encode(pix []byte, stride int, size image.Point, quality int) (b []byte, ok bool) {
+	if size.X <= 0 || size.Y <= 0 || size.X > maxJPEGSide || size.Y > maxJPEGSide {
+		return nil, false
+	}
+	handle := t.initCompress()
+	if handle == 0 {
+		return nil, false
+	}
+	defer t.destroy(handle)
+	n := t.bufSize(int32(size.X), int32(size.Y), subsample420)
+	if n == 0 || n > math.MaxInt32 {
+		return nil, false
+	}
+	b = make([]byte, n)
+	var pins runtime.Pinner
+	defer pins.Unpin()
+	to := &b[0]
+	pins.Pin(to)
+	if t.compress2(handle, &pix[0], int32(size.X), int32(stride), int32(size.Y), tjRGBA, unsafe.Pointer(&to), &n, subsample420, int32(quality), tjNoRealloc|tjAccurateDCT) != 0 || n > uint64(len(b)) {
+		return nil, false
+	}
+	return b[:n], true
+}
+
+// maxJPEGSide is the longest side that a JPEG can have.
+const maxJPEGSide = 65_535

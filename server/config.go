@@ -45,6 +45,8 @@ type Photos interface {
 	RecentUploads(ctx context.Context, before string, limit int) ([]audit.JudgedUpload, error)
 	// RecentCases is the same with all that judging them again needs.
 	RecentCases(ctx context.Context, before string, limit int) ([]audit.Case, error)
+	// CasesOf are the uploads of those ids with all that judging them again needs.
+	CasesOf(ctx context.Context, uploadIDs []string) ([]audit.Case, error)
 }
 
 // Claims are the claims and packets on record.

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -63,6 +65,36 @@ func TestFleetPage(t *testing.T) {
 		if r, _ := b.open(t, path); r.StatusCode != want {
 			t.Errorf("%s: %d, want %d", path, r.StatusCode, want)
 		}
+	}
+
+	// The same week as a stricter checklist has it.
+	must(t, s.db.SaveChecklist(t.Context(), "guide-2026-strict", strict("guide-2026-strict"), time.Now()))
+	period := "?since=" + url.QueryEscape(time.Now().Add(-48*time.Hour).Format(time.RFC3339)) + "&until=" + url.QueryEscape(time.Now().Add(48*time.Hour).Format(time.RFC3339))
+	counted := func(path string) (success, rejects int) {
+		var list struct {
+			Items []struct{ Success, Rejects int }
+		}
+		r := s.get(t, audit.Agent, path)
+		if err := json.Unmarshal(r.body, &list); err != nil || r.StatusCode != 200 {
+			t.Fatalf("%s: %d %s", path, r.StatusCode, r.body)
+		}
+		for _, i := range list.Items {
+			success, rejects = success+i.Success, rejects+i.Rejects
+		}
+		return success, rejects
+	}
+	success, rejects := counted("/api/v1/photo-reports" + period)
+	if success == 0 {
+		t.Error("no photo counts as a success")
+	}
+	if ok, not := counted("/api/v1/photo-reports" + period + "&checklist=guide-2026-strict"); ok != 0 || not != success+rejects {
+		t.Errorf("by the stricter checklist: %d, %d; want 0, %d", ok, not, success+rejects)
+	}
+	if r := s.get(t, audit.Agent, "/api/v1/photo-reports.csv"+period+"&checklist=guide-2026-strict"); r.StatusCode != 200 || strings.Count(string(r.body), "\n") < 2 {
+		t.Errorf("as CSV: %d %s", r.StatusCode, r.body)
+	}
+	if r := s.get(t, audit.Agent, "/api/v1/photo-reports"+period+"&checklist=none"); r.StatusCode != 422 || !strings.Contains(string(r.body), string(audit.CodeChecklist)) {
+		t.Errorf("a checklist that is not there: %d %s", r.StatusCode, r.body)
 	}
 
 	year, week := time.Now().UTC().ISOWeek()

@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"porchlight/audit"
+	"porchlight/audit/dispute"
 	"porchlight/audit/standing"
 )
 
@@ -24,11 +25,12 @@ type photoReportInput struct {
 	Since    time.Time `query:"since" required:"true" doc:"Deliveries from then on"`
 	Until    time.Time `query:"until" required:"true" doc:"and before then; 93 days at most"`
 	DriverID string    `query:"driver_id" maxLength:"128" doc:"That driver alone"`
+	Version  string    `query:"checklist" maxLength:"128" doc:"As that checklist, by its version, would have it; by each photo's latest report otherwise"`
 }
 
 // photoReport is GET /api/v1/photo-reports.
 func (s *Server) photoReport(ctx context.Context, in *photoReportInput) (*body[List[standing.PhotoCounts]], error) {
-	counts, err := s.countPhotos(ctx, in.Since, in.Until, in.DriverID)
+	counts, err := s.countPhotos(ctx, in.Since, in.Until, in.DriverID, in.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +47,7 @@ func (s *Server) photoReportCSV(c *gin.Context) error {
 		}
 		period[i] = t
 	}
-	counts, err := s.countPhotos(c.Request.Context(), period[0], period[1], c.Query("driver_id"))
+	counts, err := s.countPhotos(c.Request.Context(), period[0], period[1], c.Query("driver_id"), c.Query("checklist"))
 	if err != nil {
 		return err
 	}
@@ -95,15 +97,24 @@ func (s *Server) photoWeek(ctx context.Context, week string) (carrier []standing
 	if carrier, err = s.records.PhotoWeeks(ctx, week); err != nil {
 		return nil, nil, err
 	}
-	ours, err = s.countPhotos(ctx, start, start.AddDate(0, 0, 7), "")
+	ours, err = s.countPhotos(ctx, start, start.AddDate(0, 0, 7), "", "")
 	return carrier, ours, err
 }
 
 // countPhotos counts the deliveries of a period as a carrier's weekly report does, by
-// driver, in order of their ids.
-func (s *Server) countPhotos(ctx context.Context, since, until time.Time, driverID string) ([]standing.PhotoCounts, error) {
+// driver, in order of their ids: by each photo's latest report, or as the checklist of a
+// version would judge what was measured. Errors: [audit.CodeInvalid],
+// [audit.CodeChecklist] for a version that is not on record.
+func (s *Server) countPhotos(ctx context.Context, since, until time.Time, driverID, version string) ([]standing.PhotoCounts, error) {
 	if !until.After(since) || until.Sub(since) > maxReportDays*24*time.Hour {
 		return nil, invalid("until is later than since, by at most %d days", maxReportDays)
+	}
+	list := s.audit.Checklist()
+	if version != "" {
+		var err error
+		if list, err = s.checklist(ctx, version); err != nil {
+			return nil, err
+		}
 	}
 	drivers := map[string]bool{driverID: true}
 	if driverID == "" {
@@ -130,9 +141,14 @@ func (s *Server) countPhotos(ctx context.Context, since, until time.Time, driver
 		if err != nil {
 			return nil, err
 		}
+		if version != "" {
+			if err := s.judgeBy(ctx, list, all); err != nil {
+				return nil, err
+			}
+		}
 		c := standing.PhotoCounts{DriverID: id}
 		for _, ev := range all {
-			c.Add(ev.Delivery, ev.Photos, s.audit.Checklist())
+			c.Add(ev.Delivery, ev.Photos, list)
 		}
 		if c.Opportunities > 0 {
 			counts = append(counts, c)
@@ -141,9 +157,37 @@ func (s *Server) countPhotos(ctx context.Context, since, until time.Time, driver
 	return counts, nil
 }
 
+// judgedAtOnce is how many uploads are loaded with all that judging them needs.
+const judgedAtOnce = 500
+
+// judgeBy gives photos the reports that a checklist makes of what was measured; none is
+// kept.
+func (s *Server) judgeBy(ctx context.Context, list *audit.Checklist, all []dispute.Evidence) error {
+	photos := map[string][]*audit.JudgedUpload{} // by upload id: a photo may show several deliveries
+	for i := range all {
+		for j := range all[i].Photos {
+			p := &all[i].Photos[j]
+			photos[p.Upload.UploadID] = append(photos[p.Upload.UploadID], p)
+		}
+	}
+	for ids := range slices.Chunk(slices.Sorted(maps.Keys(photos)), judgedAtOnce) {
+		cases, err := s.records.CasesOf(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for _, k := range cases {
+			r := list.Judge(k.Measurement, audit.Subject{Upload: k.Upload, Known: k.Known})
+			for _, p := range photos[k.Upload.UploadID] {
+				p.Report = r
+			}
+		}
+	}
+	return nil
+}
+
 var photoReportDoc = operation{
 	id: "get-photo-report", tag: "standings", summary: "Our photos counted as a carrier's weekly report counts them, by driver", errors: []int{422},
-	text: "Of delivered packages that owe a photo: success has one that need not be taken again, rejects have only others, with the reason of the latest, a bypass has none. By each photo's latest report.",
+	text: "Of delivered packages that owe a photo: success has one that need not be taken again, rejects have only others, with the reason of the latest, a bypass has none. By each photo's latest report, or as a checklist on record would judge.",
 }
 
 var photoReportCSVDoc = operation{
@@ -152,6 +196,7 @@ var photoReportCSVDoc = operation{
 		{Name: "since", In: "query", Required: true, Description: "Deliveries from then on", Schema: moment},
 		{Name: "until", In: "query", Required: true, Description: "and before then; 93 days at most", Schema: moment},
 		{Name: "driver_id", In: "query", Description: "That driver alone", Schema: text},
+		{Name: "checklist", In: "query", Description: "As that checklist, by its version, would have it", Schema: text},
 	},
 	answers: func(huma.Registry, string) map[string]*huma.Response {
 		return map[string]*huma.Response{"200": binaryAnswer("A row a driver", "text/csv")}

@@ -24,6 +24,16 @@ func (db *DB) Cases(ctx context.Context, f audit.Filter, span audit.Span) (cases
 	return cases, err
 }
 
+// CasesOf are the uploads of those ids that are on record, each with what its judgement
+// needs, oldest first.
+func (db *DB) CasesOf(ctx context.Context, uploadIDs []string) (cases []audit.Case, err error) {
+	err = db.read(ctx, func(s session) error {
+		cases, err = s.cases(ctx, uploadIDs)
+		return err
+	})
+	return cases, err
+}
+
 // A span is found by its ids: adding nothing to the time keeps its index out of it, which
 // a planner may take to be the better one, and then reads whole for each span.
 const (

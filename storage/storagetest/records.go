@@ -57,6 +57,7 @@ type Records interface {
 	Clusters(ctx context.Context, f audit.ClusterFilter, after string, limit int) ([]audit.Cluster, string, error)
 	RecentUploads(ctx context.Context, before string, limit int) ([]audit.JudgedUpload, error)
 	RecentCases(ctx context.Context, before string, limit int) ([]audit.Case, error)
+	CasesOf(ctx context.Context, uploadIDs []string) ([]audit.Case, error)
 	audit.RetentionRecords
 	PlaceHold(ctx context.Context, h audit.Hold) error
 	ReleaseHold(ctx context.Context, holdID string, at time.Time) (audit.Hold, error)

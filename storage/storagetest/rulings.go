@@ -133,4 +133,9 @@ func testRecentUploads(t *testing.T, r Records) {
 	}
 	same(t, "uploads, the latest first", got, ids)
 	same(t, "cases, the latest first", cases, ids)
+	some, err := r.CasesOf(t.Context(), []string{ids[0], "none", ids[2]})
+	wantCode(t, "CasesOf", err, "")
+	if len(some) != 2 || some[0].Upload.UploadID != ids[2] || some[1].Upload.UploadID != ids[0] || some[1].Known.Delivery.TrackingID != "T1" {
+		t.Errorf("cases of two uploads and of none: %d, want the two, oldest first, with their delivery", len(some))
+	}
 }

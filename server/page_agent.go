@@ -48,16 +48,8 @@ func (s *Server) claimsPage(c *gin.Context) error {
 // search or a delivery are looked up; channel, reason and recommendation are looked
 // through, up to a bound, from which the next page goes on.
 func (s *Server) fillQueue(ctx context.Context, page *web.Agent, after string) error {
-	now := s.now()
 	f := dispute.ClaimFilter{Search: page.Search, Open: !page.All}
-	switch page.Due {
-	case web.Overdue:
-		f.DueBefore = now
-	case web.OneDay:
-		f.DueFrom, f.DueBefore = now, now.Add(24*time.Hour)
-	case web.OneWeek:
-		f.DueFrom, f.DueBefore = now, now.AddDate(0, 0, 7)
-	}
+	f.DueFrom, f.DueBefore = dueSpan(page.Due, s.now())
 	reason := audit.FoldText(page.Reason)
 	looked, weighed := 0, 0
 	for page.Next = after; ; {
@@ -93,6 +85,19 @@ func (s *Server) fillQueue(ctx context.Context, page *web.Agent, after string) e
 			return nil
 		}
 	}
+}
+
+// dueSpan is the times between which claims are due; a zero one is no bound.
+func dueSpan(w web.Within, now time.Time) (from, before time.Time) {
+	switch w {
+	case web.Overdue:
+		return from, now
+	case web.OneDay:
+		return now, now.Add(24 * time.Hour)
+	case web.OneWeek:
+		return now, now.AddDate(0, 0, 7)
+	}
+	return from, before
 }
 
 // claimPage is GET /agent/claims/{claim_id}.
@@ -140,8 +145,8 @@ func (s *Server) issueFromPage(c *gin.Context) error {
 	return s.seeOther(c, at("agent", "claims", p.ClaimID)+"#packets")
 }
 
-// bulkFromPage is POST /agent/packets: the packets of all open claims in one ZIP, ready for
-// a channel where the form names one.
+// bulkFromPage is POST /agent/packets: the packets of all open claims, or of those that are
+// due when the form says, in one ZIP, ready for a channel where the form names one.
 func (s *Server) bulkFromPage(c *gin.Context) error {
 	f, err := s.smallForm(c)
 	if err != nil {
@@ -150,7 +155,13 @@ func (s *Server) bulkFromPage(c *gin.Context) error {
 	if err := s.checkCSRF(c, f.Get("csrf")); err != nil {
 		return err
 	}
-	return s.writeBulk(c, dispute.ClaimFilter{Open: true}, f.Get("channel"))
+	due := web.Within(f.Get("due"))
+	if !slices.Contains(web.Withins, due) {
+		return invalid("due is not one of the page's choices")
+	}
+	open := dispute.ClaimFilter{Open: true}
+	open.DueFrom, open.DueBefore = dueSpan(due, s.now())
+	return s.writeBulk(c, open, f.Get("channel"))
 }
 
 // decideFromPage is POST /agent/claims/{claim_id}/outcome.

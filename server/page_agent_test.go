@@ -1,6 +1,9 @@
 package server
 
 import (
+	"archive/zip"
+	"bytes"
+	"encoding/csv"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -309,8 +312,38 @@ func TestImportOnAPage(t *testing.T) {
 	if r := b.postForm(t, "/agent/packets", "csrf", csrf(doc), "channel", "nowhere"); r.StatusCode != 404 && r.StatusCode != 422 {
 		t.Errorf("packets for no channel: %d", r.StatusCode)
 	}
+	if r := b.postForm(t, "/agent/packets", "csrf", csrf(doc), "due", "soon"); r.StatusCode != 422 {
+		t.Errorf("packets that are due at no time: %d", r.StatusCode)
+	}
 	r := b.postForm(t, "/agent/packets", "csrf", form.Find("[name=csrf]").AttrOr("value", ""))
 	if r.StatusCode != 200 || r.Header.Get("Content-Type") != "application/zip" || !strings.HasPrefix(string(r.body), "PK") {
 		t.Errorf("all packets: %d %s %.40q", r.StatusCode, r.Header.Get("Content-Type"), r.body)
 	}
+	_, doc = b.open(t, "/agent?due=day")
+	form = doc.Find("form[action='/agent/packets']")
+	if got := form.Find("button").Text(); got != "Download the packets of all open claims that are due within 24 hours" {
+		t.Errorf("the button says %q", got)
+	}
+	due := b.postForm(t, "/agent/packets", "csrf", csrf(doc), "due", form.Find("[name=due]").AttrOr("value", ""))
+	if of, all := claimsIn(t, due.body), claimsIn(t, r.body); of == 0 || of > 24 || all < 196 {
+		t.Errorf("the packets of %d claims of %d, want those due within 24 hours of 196 and more", of, all)
+	}
+}
+
+// claimsIn is how many claims the index of a ZIP with many packets lists.
+func claimsIn(t *testing.T, bulk []byte) int {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(bulk), int64(len(bulk)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := z.Open("index.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(rows) - 1
 }

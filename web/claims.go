@@ -3,6 +3,7 @@ package web
 import (
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"porchlight/audit"
@@ -42,6 +43,9 @@ func (w Within) Words() string {
 	}
 	return "Any time"
 }
+
+// Inside says a choice within a sentence.
+func (w Within) Inside() string { return strings.ToLower(w.Words()) }
 
 // Asked is what the queue of claims was narrowed by; its zero value is all open claims.
 type Asked struct {

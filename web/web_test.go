@@ -230,7 +230,7 @@ func TestPagesShow(t *testing.T) {
 			"1217 NW 62nd St, Seattle 98107", "D7", "May 4, 2026, 6:40 PM PDT"}},
 		{fullPages["agent"], "tbody tr:nth-child(2) td[data-label=Due]", []string{"Due in 5 hoursMay 4, 2026, 7:30 PM PDT"}},
 		{fullPages["agent"], "a[rel=next][href='/agent?after=cursor+2%2F3&answer=dispute&channel=stripe&due=week&q=12+Elm&reason=not+here']", []string{"More claims"}},
-		{fullPages["agent"], "form[action='/agent/packets'] button", []string{"Download the packets of all open claims, ready for Stripe"}},
+		{fullPages["agent"], "form[action='/agent/packets'] button", []string{"Download the packets of all open claims that are due within 7 days, ready for Stripe"}},
 		{fullPages["agent"], "a[href='/agent/import']", []string{"Import claims"}},
 		{fullPages["import"], "[aria-labelledby=became] dd", []string{"133 claims", "1 claim", "2 claims", "67 rows"}},
 		{fullPages["import"], "tbody tr > *", []string{"Line 2", "tracking_id is missing"}},

@@ -241,3 +241,17 @@ func BenchmarkJudge(b *testing.B) {
 		c.Judge(m, s)
 	}
 }
+
+func TestWords(t *testing.T) {
+	for want, f := range map[string]Finding{
+		"brightness 31.48 (limit 60) luma":  {Check: "brightness", Result: Fail, Value: 31.4771, Limit: 60, Unit: "luma"},
+		"house_number 4571 (expected 4571)": {Check: "house_number", Result: Pass, Value: "4571", Limit: "4571"},
+		"unknown: no_vision":                {Check: "package", Result: Unknown, Reason: "no_vision"},
+		"No package was found in the photo": {Check: "package", Result: Fail, Value: 0.1, Limit: 0.35, Detail: "No package was found in the photo"},
+		string(Pass):                        {Check: "lens", Result: Pass},
+	} {
+		if got := f.Words(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

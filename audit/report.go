@@ -133,12 +133,21 @@ func (f Finding) Words() string {
 	}
 	s := fmt.Sprintf("%s %s", f.Check, number(f.Value))
 	if f.Limit != nil {
-		s += fmt.Sprintf(" (limit %s)", number(f.Limit))
+		s += fmt.Sprintf(" (%s %s)", f.Against(), number(f.Limit))
 	}
 	if f.Unit != "" {
 		s += " " + f.Unit
 	}
 	return s
+}
+
+// Against is what a value's limit is called: a text, such as the stop's house number, is
+// expected.
+func (f Finding) Against() string {
+	if _, ok := f.Limit.(string); ok {
+		return "expected"
+	}
+	return "limit"
 }
 
 // number writes a value for people: at most two decimals.

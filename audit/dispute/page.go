@@ -56,7 +56,7 @@ func FindingWords(f audit.Finding) string {
 	if f.Value != nil {
 		s := shortened(f.Value)
 		if f.Limit != nil {
-			s += " (limit " + shortened(f.Limit) + ")"
+			s += " (" + f.Against() + " " + shortened(f.Limit) + ")"
 		}
 		out = append(out, strings.TrimSpace(s+" "+f.Unit))
 	}

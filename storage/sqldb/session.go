@@ -40,7 +40,7 @@ type statement struct {
 }
 
 // key is the same for the same query with the same arguments.
-func (q statement) key() string { return fmt.Sprintf("%s %q", q.query, q.args) }
+func (q statement) key() string { return fmt.Sprintf("%s %#v", q.query, q.args) }
 
 // exec runs a statement and tells how many rows it changed.
 func (s session) exec(ctx context.Context, query string, args ...any) (int64, error) {

@@ -65,3 +65,18 @@ func TestMarks(t *testing.T) {
 		}
 	}
 }
+
+func TestStatementKey(t *testing.T) {
+	const query = `SELECT 1`
+	keys := map[string]statement{}
+	for _, q := range []statement{
+		{query, nil}, {query + " ", nil}, {query, []any{1}}, {query, []any{"1"}}, {query, []any{"1", "2"}}, {query, []any{`1" "2`}},
+		{query, []any{int64(1_763_870_000_000_000)}}, {query, []any{int64(1_763_870_000_000_001)}},
+		{query, []any{[]string{"a", "b"}}}, {query, []any{[]string{"a b"}}},
+	} {
+		if other, taken := keys[q.key()]; taken {
+			t.Errorf("%#v and %#v have one key", q, other)
+		}
+		keys[q.key()] = q
+	}
+}

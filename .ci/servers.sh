@@ -190,8 +190,9 @@ start_postgres() {
   pg_ctl=$bin/pg_ctl pg_data=$work/postgres/data
   for _ in {1..5}; do
     port=$(free_port)
+    # Memory and log as one gives them to a database of a million photos.
     if as_postgres "$pg_ctl" -D "$pg_data" -w -t 120 -l "$work/postgres/server.log" \
-      -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='$work/postgres' -c fsync=on -c max_connections=200" start >/dev/null 2>&1; then
+      -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='$work/postgres' -c fsync=on -c max_connections=200 -c shared_buffers=512MB -c max_wal_size=4GB" start >/dev/null 2>&1; then
       export PORCHLIGHT_TEST_POSTGRES="postgres://porchlight:$password@127.0.0.1:$port/postgres?sslmode=disable"
       return
     fi

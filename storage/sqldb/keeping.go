@@ -124,8 +124,9 @@ func (db *DB) RepairFingerprints(ctx context.Context) (repaired int64, err error
 					}
 				}
 			}
-			for part := range slices.Chunk(bands, insertRows) {
-				added, err := s.exec(ctx, `INSERT INTO fingerprint_bands (band, photo_key) VALUES `+s.values(len(part), 2)+` ON CONFLICT DO NOTHING`, slices.Concat(part...)...)
+			for part := range slices.Chunk(bands, s.dialect.insertRows()) {
+				q := s.dialect.insert(s, `INSERT INTO fingerprint_bands (band, photo_key) VALUES`, `ON CONFLICT DO NOTHING`, part)
+				added, err := s.exec(ctx, q.query, q.args...)
 				if err != nil {
 					return err
 				}

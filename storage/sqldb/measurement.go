@@ -58,7 +58,7 @@ func (s session) saveMeasurements(ctx context.Context, ms map[string]audit.Measu
 	if err != nil {
 		return err
 	}
-	for chunk := range slices.Chunk(added, insertRows) {
+	for chunk := range slices.Chunk(added, chunkRows) {
 		if err := s.savePictures(ctx, chunk, ms); err != nil {
 			return err
 		}

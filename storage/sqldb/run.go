@@ -178,9 +178,9 @@ func (db *DB) KeepChunk(ctx context.Context, t audit.Task, until time.Time) erro
 func (db *DB) FinishChunk(ctx context.Context, t audit.Task, c audit.Chunk, at time.Time) (r audit.Run, err error) {
 	var flips, failures, packs [][]any
 	for _, f := range c.Flips {
-		flip, err := encode(f)
+		flip, err := fastJSON.MarshalToString(f)
 		if err != nil {
-			return r, err
+			return r, audit.Errorf(audit.CodeInvalid, "a flip cannot be stored", err)
 		}
 		flips = append(flips, []any{t.RunID, f.UploadID, flip})
 	}

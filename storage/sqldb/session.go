@@ -261,15 +261,17 @@ func (s session) values(rows, width int) string {
 	return strings.Join(groups, ",")
 }
 
-// insertRows is how many rows one INSERT adds. More make a longer statement to parse
-// and save little.
-const insertRows = 64
-
 // insertNew adds the rows that are not there yet, and returns what their id column says
 // of those. head is "INSERT INTO ... VALUES".
 func (s session) insertNew(ctx context.Context, head, id string, rows [][]any) (added []string, err error) {
-	for chunk := range slices.Chunk(rows, insertRows) {
-		ids, err := collect(ctx, s, scanText, head+" "+s.values(len(chunk), len(chunk[0]))+` ON CONFLICT DO NOTHING RETURNING `+id, slices.Concat(chunk...)...)
+	for chunk := range slices.Chunk(rows, s.dialect.insertRows()) {
+		for _, row := range chunk {
+			if err := checkArgs(row); err != nil {
+				return nil, err
+			}
+		}
+		q := s.dialect.insert(s, head, ` ON CONFLICT DO NOTHING RETURNING `+id, chunk)
+		ids, err := collect(ctx, s, scanText, q.query, q.args...)
 		if err != nil {
 			return nil, err
 		}
@@ -281,15 +283,16 @@ func (s session) insertNew(ctx context.Context, head, id string, rows [][]any) (
 // insert adds rows. head is "INSERT INTO ... VALUES", tail an ON CONFLICT clause or
 // nothing.
 func (s session) insert(ctx context.Context, head, tail string, rows [][]any) error {
-	statement := func(n int) string { return head + " " + s.values(n, len(rows[0])) + " " + tail }
-	if len(rows) > 2*insertRows {
-		prepared, err := s.PrepareContext(ctx, statement(insertRows))
+	many := s.dialect.insertRows()
+	if _, ok := s.dialect.(sqlite); ok && len(rows) > 2*many {
+		// Reading the statement takes longer than inserting its rows.
+		prepared, err := s.PrepareContext(ctx, s.dialect.insert(s, head, tail, rows[:many]).query)
 		if err != nil {
 			return s.dialect.fail(err)
 		}
 		defer prepared.Close()
-		for ; len(rows) >= insertRows; rows = rows[insertRows:] {
-			args := slices.Concat(rows[:insertRows]...)
+		for ; len(rows) >= many; rows = rows[many:] {
+			args := slices.Concat(rows[:many]...)
 			if err := checkArgs(args); err != nil {
 				return err
 			}
@@ -298,12 +301,16 @@ func (s session) insert(ctx context.Context, head, tail string, rows [][]any) er
 			}
 		}
 	}
-	for len(rows) > 0 {
-		n := min(len(rows), insertRows)
-		if _, err := s.exec(ctx, statement(n), slices.Concat(rows[:n]...)...); err != nil {
+	for chunk := range slices.Chunk(rows, many) {
+		for _, row := range chunk {
+			if err := checkArgs(row); err != nil {
+				return err
+			}
+		}
+		q := s.dialect.insert(s, head, tail, chunk)
+		if _, err := s.exec(ctx, q.query, q.args...); err != nil {
 			return err
 		}
-		rows = rows[n:]
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package sqldb
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -62,6 +63,29 @@ func TestMarks(t *testing.T) {
 		}
 		if got := s.values(2, 2); got != test.values {
 			t.Errorf("values = %s, want %s", got, test.values)
+		}
+	}
+}
+
+func TestInsert(t *testing.T) {
+	rows := [][]any{{"a", int64(1), 2, []byte{3}, 0.5}, {"b", int64(4), 5, []byte{6}, 1.5}}
+	const head, tail = `INSERT INTO t (a, b, c, d, e) VALUES`, `ON CONFLICT DO NOTHING`
+	for _, test := range []struct {
+		dialect dialect
+		rows    [][]any
+		want    statement
+	}{
+		{sqlite{}, rows, statement{head + ` (?,?,?,?,?),(?,?,?,?,?) ` + tail, slices.Concat(rows...)}},
+		{postgres{}, rows, statement{
+			`INSERT INTO t (a, b, c, d, e) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[], $5::double precision[]) ` + tail,
+			[]any{[]string{"a", "b"}, []int64{1, 4}, []int{2, 5}, [][]byte{{3}, {6}}, []float64{0.5, 1.5}},
+		}},
+		{postgres{}, [][]any{{"a", nil}, {"b", 1}}, statement{head + ` ($1,$2),($3,$4) ` + tail, []any{"a", nil, "b", 1}}},
+		{postgres{}, [][]any{{1}, {"b"}}, statement{head + ` ($1),($2) ` + tail, []any{1, "b"}}},
+	} {
+		got := test.dialect.insert(session{dialect: test.dialect}, head, tail, test.rows)
+		if diff := cmp.Diff([]any{test.want.query, test.want.args}, []any{got.query, got.args}); diff != "" {
+			t.Error(diff)
 		}
 	}
 }

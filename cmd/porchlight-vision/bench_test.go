@@ -22,16 +22,7 @@ import (
 // photo, over the labelled photos of deliveries.
 func BenchmarkRead(b *testing.B) {
 	e := models(b)
-	names, _ := filepath.Glob(filepath.Join(photoFolder(b), "deliveries", "*.jp*g"))
-	if len(names) == 0 {
-		b.Skip("there are no photos of deliveries")
-	}
-	var photos [][]byte
-	var images []*image.RGBA
-	for _, name := range names {
-		photo, img := look(b, name)
-		photos, images = append(photos, photo), append(images, img)
-	}
+	photos, images := deliveries(b)
 	for _, stage := range []struct {
 		name string
 		run  func(ctx context.Context, i int) error
@@ -61,15 +52,7 @@ func BenchmarkRead(b *testing.B) {
 // many at once as there are processors.
 func BenchmarkSideBySide(b *testing.B) {
 	e := models(b)
-	names, _ := filepath.Glob(filepath.Join(photoFolder(b), "deliveries", "*.jp*g"))
-	if len(names) == 0 {
-		b.Skip("there are no photos of deliveries")
-	}
-	var photos [][]byte
-	for _, name := range names {
-		photo, _ := look(b, name)
-		photos = append(photos, photo)
-	}
+	photos, _ := deliveries(b)
 	for _, at := range []int{1, runtime.NumCPU()} {
 		b.Run(fmt.Sprint(at, " at once"), func(b *testing.B) {
 			var next atomic.Int64
@@ -89,6 +72,20 @@ func BenchmarkSideBySide(b *testing.B) {
 			b.ReportMetric(float64(next.Load())/b.Elapsed().Seconds(), "photos/s")
 		})
 	}
+}
+
+// deliveries are the labelled photos of deliveries, as they came and as they are looked at.
+func deliveries(b *testing.B) (photos [][]byte, images []*image.RGBA) {
+	b.Helper()
+	names, _ := filepath.Glob(filepath.Join(photoFolder(b), "deliveries", "*.jp*g"))
+	if len(names) == 0 {
+		b.Skip("there are no photos of deliveries")
+	}
+	for _, name := range names {
+		photo, img := look(b, name)
+		photos, images = append(photos, photo), append(images, img)
+	}
+	return photos, images
 }
 
 // cpu is the CPU time that the process has taken.

@@ -155,7 +155,14 @@ func encode(v any) (string, error) {
 // checkArgs refuses texts that Postgres would not store, on both databases alike.
 func checkArgs(args []any) error {
 	for _, a := range args {
-		if t, ok := a.(string); ok && !storable(t) {
+		good := true
+		switch t := a.(type) {
+		case string:
+			good = storable(t)
+		case []string: // as Postgres takes lists and columns
+			good = !slices.ContainsFunc(t, func(t string) bool { return !storable(t) })
+		}
+		if !good {
 			return audit.Errorf(audit.CodeInvalid, "a text holds a NUL byte or is not UTF-8")
 		}
 	}
@@ -265,11 +272,6 @@ func (s session) values(rows, width int) string {
 // of those. head is "INSERT INTO ... VALUES".
 func (s session) insertNew(ctx context.Context, head, id string, rows [][]any) (added []string, err error) {
 	for chunk := range slices.Chunk(rows, s.dialect.insertRows()) {
-		for _, row := range chunk {
-			if err := checkArgs(row); err != nil {
-				return nil, err
-			}
-		}
 		q := s.dialect.insert(s, head, ` ON CONFLICT DO NOTHING RETURNING `+id, chunk)
 		ids, err := collect(ctx, s, scanText, q.query, q.args...)
 		if err != nil {
@@ -302,11 +304,6 @@ func (s session) insert(ctx context.Context, head, tail string, rows [][]any) er
 		}
 	}
 	for chunk := range slices.Chunk(rows, many) {
-		for _, row := range chunk {
-			if err := checkArgs(row); err != nil {
-				return err
-			}
-		}
 		q := s.dialect.insert(s, head, tail, chunk)
 		if _, err := s.exec(ctx, q.query, q.args...); err != nil {
 			return err

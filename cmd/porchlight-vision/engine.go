@@ -46,10 +46,16 @@ func newEngine(set *weights.Set) (*engine, error) {
 	e := &engine{detecting: make(chan struct{}, 2), models: append(set.Descriptions, "reading "+ocr.Version+"+"+objects.Version+" on ONNX Runtime "+ort.GetVersion())}
 	networks, errs := make([]vision.Network, 3), make([]error, 3)
 	var opening sync.WaitGroup
-	for i, model := range [][]byte{set.Detection, set.Recognition, set.Objects} {
+	for i, m := range []struct {
+		model []byte
+		text  bool
+	}{{set.Detection, true}, {set.Recognition, true}, {set.Objects, false}} {
 		opening.Go(func() {
-			// Half of the time that text took.
-			if model, errs[i] = onnx.Fuse(model); errs[i] == nil {
+			model := m.model
+			if m.text { // half of the time that they took; in the other there is nothing to fuse
+				model, errs[i] = onnx.Fuse(model)
+			}
+			if errs[i] == nil {
 				networks[i], errs[i] = e.session(model)
 			}
 			if errs[i] != nil {

@@ -62,9 +62,9 @@ const (
 	modelIRVersion, modelProducer, modelDoc, modelGraph, modelOpset = 1, 2, 6, 7, 8
 	graphNode, graphName, graphInitializer, graphInput, graphOutput = 1, 2, 5, 11, 12
 	nodeInput, nodeOutput, nodeOp, nodeAttribute                    = 1, 2, 4, 5
-	tensorDims, tensorType, tensorName, tensorRaw                   = 1, 2, 8, 9
+	tensorDims, tensorType, tensorFloats, tensorName, tensorRaw     = 1, 2, 4, 8, 9
 	attributeName, attributeFloat, attributeInt, attributeString    = 1, 2, 3, 4
-	attributeInts, attributeType                                    = 8, 20
+	attributeTensor, attributeInts, attributeType                   = 5, 8, 20
 )
 
 // Marshal writes the model. It fails on an attribute of another kind.
@@ -106,27 +106,36 @@ func (n Node) marshal() ([]byte, error) {
 	}
 	b = text(b, nodeOp, n.Op)
 	for _, a := range n.Attributes {
-		m := text(nil, attributeName, a.Name)
-		kind := int64(0)
-		switch v := a.Value.(type) {
-		case float32:
-			kind, m = 1, protowire.AppendTag(m, attributeFloat, protowire.Fixed32Type)
-			m = protowire.AppendFixed32(m, math.Float32bits(v))
-		case int64:
-			kind, m = 2, integer(m, attributeInt, v)
-		case string:
-			kind, m = 3, text(m, attributeString, v)
-		case []int64:
-			kind = 7
-			for _, i := range v {
-				m = integer(m, attributeInts, i)
-			}
-		default:
+		m, ok := a.marshal()
+		if !ok {
 			return nil, fmt.Errorf("onnx: attribute %s of %s is a %T", a.Name, n.Op, a.Value)
 		}
-		b = message(b, nodeAttribute, integer(m, attributeType, kind))
+		b = message(b, nodeAttribute, m)
 	}
 	return b, nil
+}
+
+// marshal writes the attribute; ok is false for a value of another kind.
+func (a Attribute) marshal() (m []byte, ok bool) {
+	m = text(nil, attributeName, a.Name)
+	kind := int64(0)
+	switch v := a.Value.(type) {
+	case float32:
+		kind, m = 1, protowire.AppendTag(m, attributeFloat, protowire.Fixed32Type)
+		m = protowire.AppendFixed32(m, math.Float32bits(v))
+	case int64:
+		kind, m = 2, integer(m, attributeInt, v)
+	case string:
+		kind, m = 3, text(m, attributeString, v)
+	case []int64:
+		kind = 7
+		for _, i := range v {
+			m = integer(m, attributeInts, i)
+		}
+	default:
+		return nil, false
+	}
+	return integer(m, attributeType, kind), true
 }
 
 func (t Tensor) marshal() []byte {

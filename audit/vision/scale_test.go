@@ -43,6 +43,29 @@ func TestScale(t *testing.T) {
 	}
 }
 
+func TestHalf(t *testing.T) {
+	img := noise(31, 18)
+	for _, part := range []image.Rectangle{img.Rect, image.Rect(3, 2, 20, 17), image.Rect(1, 1, 3, 3), image.Rect(4, 4, 5, 9)} {
+		got := Half(img, part)
+		if want := image.Pt(part.Dx()/2, part.Dy()/2); got.Rect.Size() != want {
+			t.Fatalf("%v: %v, want %v", part, got.Rect.Size(), want)
+		}
+		for y := range got.Rect.Dy() {
+			for x := range got.Rect.Dx() {
+				for c := range 4 {
+					sum := 2
+					for _, at := range []image.Point{{0, 0}, {1, 0}, {0, 1}, {1, 1}} {
+						sum += int(img.Pix[img.PixOffset(part.Min.X+2*x+at.X, part.Min.Y+2*y+at.Y)+c])
+					}
+					if got := int(got.Pix[got.PixOffset(x, y)+c]); got != sum/4 {
+						t.Fatalf("%v: byte %d of (%d, %d) = %d, want %d", part, c, x, y, got, sum/4)
+					}
+				}
+			}
+		}
+	}
+}
+
 // A flat colour stays what it is, at every size.
 func TestScaleKeepsColours(t *testing.T) {
 	img := image.NewRGBA(image.Rect(0, 0, 97, 61))

@@ -15,7 +15,7 @@ import (
 )
 
 // Version names this code: the tiles and limits below.
-const Version = "ob2"
+const Version = "ob3"
 
 // side is the model's input, pixels.
 const side = 300
@@ -33,6 +33,9 @@ const (
 	sure = 0.3
 	// overlap of two boxes beyond which they are one thing.
 	overlap = 0.45
+	// halved is how many pixels a pixel of the model's input is at least made of, across and
+	// down, after the photo was halved.
+	halved = 1.5
 	// frame is the share of what the model was shown from which a box is the frame itself:
 	// the model says so of a wall, and nothing so large could be told from one.
 	frame = 0.9
@@ -116,6 +119,10 @@ func place(b, part vision.Box) vision.Box {
 // input scales a part of the photo to the model's input: planes of red, green and blue,
 // -1..1.
 func input(img *image.RGBA, from image.Rectangle) vision.Tensor {
+	for float64(min(from.Dx(), from.Dy())) >= 2*halved*side { // most of the pixels go in a step that costs little
+		img = vision.Half(img, from)
+		from = img.Rect
+	}
 	scaled := vision.Scale(img, from, side, side)
 	const plane = side * side
 	data := make([]float32, 3*plane)

@@ -1,6 +1,7 @@
 package ocr
 
 import (
+	"encoding/binary"
 	"image"
 	"math"
 
@@ -66,6 +67,55 @@ func scaled(m *image.RGBA, w, h int) *image.RGBA {
 	out := image.NewRGBA(image.Rect(0, 0, w, h))
 	draw.ApproxBiLinear.Scale(out, out.Rect, m, m.Rect, draw.Src, nil)
 	return out
+}
+
+// input scales an image to the detector's input, planes of w x h: as [scaled] does, without
+// an image between. PaddleOCR was trained on blue, green, red, normalised as ImageNet.
+func input(img *image.RGBA, w, h int, planes []float32) {
+	mean, deviation := [3]float32{0.485, 0.456, 0.406}, [3]float32{0.229, 0.224, 0.225}
+	var value [3][256]float32
+	for c := range value {
+		for v := range value[c] {
+			value[c][v] = (float32(v)/255 - mean[c]) / deviation[c]
+		}
+	}
+	blue, green, red := planes[:w*h], planes[w*h:2*w*h], planes[2*w*h:3*w*h]
+	columns, rows := neighbours(img.Rect.Dx(), w), neighbours(img.Rect.Dy(), h)
+	const even = 0x00ff00ff // two of the four bytes, with room above each
+	for y, row := range rows {
+		above, below := img.Pix[row.a*img.Stride:][:4*img.Rect.Dx()], img.Pix[row.b*img.Stride:][:4*img.Rect.Dx()]
+		low := row.share
+		high := 256 - low
+		b, g, r := blue[y*w:][:w], green[y*w:][:w], red[y*w:][:w]
+		for x, column := range columns {
+			right := column.share
+			left := 256 - right
+			p, q := binary.LittleEndian.Uint32(above[4*column.a:]), binary.LittleEndian.Uint32(above[4*column.b:])
+			s, t := binary.LittleEndian.Uint32(below[4*column.a:]), binary.LittleEndian.Uint32(below[4*column.b:])
+			rb := (p&even*left + q&even*right) >> 8 & even * high
+			rb = (rb + (s&even*left+t&even*right)>>8&even*low) >> 8
+			gs := (p>>8&even*left + q>>8&even*right) >> 8 & even * high
+			gs = (gs + (s>>8&even*left+t>>8&even*right)>>8&even*low) >> 8
+			b[x], g[x], r[x] = value[0][rb>>16&0xff], value[1][gs&0xff], value[2][rb&0xff]
+		}
+	}
+}
+
+// neighbour is what a pixel is mixed of: a and b, of which b has so many 256ths.
+type neighbour struct {
+	a, b  int
+	share uint32
+}
+
+// neighbours are those of each of so many pixels.
+func neighbours(from, to int) []neighbour {
+	all := make([]neighbour, to)
+	for i := range all {
+		at := min(max((float64(i)+0.5)*float64(from)/float64(to)-0.5, 0), float64(from-1))
+		a := int(at)
+		all[i] = neighbour{a, min(a+1, from-1), uint32((at - float64(a)) * 256)}
+	}
+	return all
 }
 
 // inked are the first row and the row past the last that hold strokes, by the strength

@@ -20,7 +20,7 @@ import (
 )
 
 // Version names this code: the limits and the ways of reading below.
-const Version = "oc3"
+const Version = "oc4"
 
 // Reader reads texts.
 type Reader struct {
@@ -101,20 +101,12 @@ func (r *Reader) find(ctx context.Context, img *image.RGBA, side int) ([]quad, e
 	scale := float64(side) / float64(max(w, h))
 	multiple := func(side int) int { return max(int(math.Round(float64(side)*scale/32))*32, 32) } // what the network's strides take
 	dw, dh := multiple(w), multiple(h)
-	// PaddleOCR was trained on blue, green, red, normalised as ImageNet.
-	mean, deviation := [3]float32{0.485, 0.456, 0.406}, [3]float32{0.229, 0.224, 0.225}
-	small := scaled(img, dw, dh)
 	data := make([]float32, 3*dw*dh)
-	for c := range 3 {
-		plane := data[c*dw*dh:][:dw*dh]
-		var value [256]float32
-		for v := range value {
-			value[v] = (float32(v)/255 - mean[c]) / deviation[c]
-		}
-		for i := range plane {
-			plane[i] = value[small.Pix[4*i+2-c]]
-		}
+	from := img
+	for max(from.Rect.Dx(), from.Rect.Dy()) >= 2*side { // or pixels would be passed over
+		from = vision.Half(from, from.Rect)
 	}
+	input(from, dw, dh, data)
 	out, err := r.detect(ctx, vision.Tensor{Shape: []int64{1, 3, int64(dh), int64(dw)}, Data: data})
 	if err != nil {
 		return nil, err
@@ -181,13 +173,16 @@ func (r *Reader) region(ctx context.Context, m *image.RGBA) ([]line, error) {
 // bothWays is how much worse one way of reading may be than the best to be told too.
 const bothWays = 0.2
 
+// A digit's height by the width of the region that it was found in, which is wider than the digit.
+const leastCell, mostCell = 0.6, 1.9
+
 // stack reads a tall region as 2 to 6 digits one below the other, of equal height.
 func (r *Reader) stack(ctx context.Context, m *image.RGBA) (line, error) {
 	var best line
 	from, to := inked(m)
 	for n := 2; n <= 6; n++ {
 		cell := float64(to-from) / float64(n)
-		if shape := cell / float64(m.Rect.Dx()); shape < 0.35 || shape > 1.9 {
+		if shape := cell / float64(m.Rect.Dx()); shape < leastCell || shape > mostCell {
 			continue
 		}
 		l, err := r.cells(ctx, m, float64(from), cell, n)

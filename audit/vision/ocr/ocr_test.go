@@ -55,6 +55,28 @@ func TestOrdered(t *testing.T) {
 	}
 }
 
+// TestInput holds what the detector is shown to the scaled image, in blue, green and red.
+func TestInput(t *testing.T) {
+	img := image.NewRGBA(image.Rect(0, 0, 90, 64))
+	for i := range img.Pix {
+		img.Pix[i] = byte(i * i / 7)
+	}
+	for _, size := range []image.Point{{64, 32}, {90, 64}, {128, 96}, {1, 1}} {
+		n := size.X * size.Y
+		got := make([]float32, 3*n)
+		input(img, size.X, size.Y, got)
+		want := scaled(img, size.X, size.Y)
+		for i := range n {
+			for c, norm := range []struct{ mean, deviation float32 }{{0.485, 0.229}, {0.456, 0.224}, {0.406, 0.225}} {
+				back := (got[c*n+i]*norm.deviation + norm.mean) * 255
+				if d := back - float32(want.Pix[4*i+2-c]); d < -3 || d > 3 {
+					t.Fatalf("%v: pixel %d, plane %d is %.1f, want %d", size, i, c, back, want.Pix[4*i+2-c])
+				}
+			}
+		}
+	}
+}
+
 func TestDecode(t *testing.T) {
 	r := NewReader(nil, nil, []byte("0\n1\n2\n"))
 	step := func(class int, p float32) []float32 {

@@ -14,7 +14,9 @@ import (
 //   - takes such numbers into the weights of the convolution before or after them;
 //   - writes x * clip(x + 3, 0, 6) / 6 as x * HardSigmoid(x), which ONNX Runtime takes into
 //     the convolution before it;
-//   - writes x + x*h as x * (1 + h), where h is a gate for each channel.
+//   - writes x + x*h as x * (1 + h), where h is a gate for each channel;
+//   - computes on maps before they are enlarged (enlarge.go, pyramid.go): the last steps of
+//     the network that marks text take less than half of their time then.
 //
 // A shift before a convolution that pads with zeros stays, as a convolution of its own that
 // keeps the tensor's layout. Results differ by rounding alone. A model without such parts
@@ -55,11 +57,19 @@ func filled(value float32, shape ...int64) constant {
 	return constant{shape, slices.Repeat([]float32{value}, int(n))}
 }
 
-// fuseOne makes one change. The index must be up to date.
+// fuseOne makes one change: where steps can be taken into others that comes first, so that
+// what moves afterwards moves once. The index must be up to date.
 func (g *network) fuseOne() bool {
-	for i, n := range g.nodes {
-		if g.takeIn(n) || g.activation(i, n) || g.takeAhead(n) || g.gate(i, n) {
-			return true
+	for _, rules := range [][]func(*step) bool{
+		{g.takeIn, g.activation, g.takeAhead, g.gate, g.normalised},
+		{g.transposed, g.spreadLater, g.split, g.gated, g.averaged},
+	} {
+		for _, n := range g.nodes {
+			for _, rule := range rules {
+				if rule(n) {
+					return true
+				}
+			}
 		}
 	}
 	return false
@@ -143,7 +153,7 @@ func (g *network) takeAhead(n *step) bool {
 }
 
 // activation is x * clip(x + 3, 0, 6) / 6, which n begins.
-func (g *network) activation(i int, n *step) bool {
+func (g *network) activation(n *step) bool {
 	if v, _, ok := g.number(n); n.op != "Add" || !ok || v != 3 {
 		return false
 	}
@@ -166,14 +176,13 @@ func (g *network) activation(i int, n *step) bool {
 	between := g.name()
 	sigmoid := &step{op: "HardSigmoid", inputs: []string{x}, outputs: []string{between}, attributes: map[string]attribute{}}
 	sigmoid.give(Attribute{"alpha", float32(1.0 / 6)}, Attribute{"beta", float32(0.5)})
-	g.nodes[i] = sigmoid
-	g.nodes = slices.Insert(g.nodes, i+1, &step{op: "Mul", inputs: []string{x, between}, outputs: by.outputs})
+	g.replace(n, sigmoid, &step{op: "Mul", inputs: []string{x, between}, outputs: by.outputs})
 	g.drop(clip, times, by)
 	return true
 }
 
 // gate is x + x*h, whose sum n is.
-func (g *network) gate(i int, n *step) bool {
+func (g *network) gate(n *step) bool {
 	if n.op != "Add" || len(n.inputs) != 2 {
 		return false
 	}
@@ -188,8 +197,8 @@ func (g *network) gate(i int, n *step) bool {
 		}
 		more := &step{op: "Add", inputs: []string{h.outputs[0], g.add(filled(1, 1))}, outputs: []string{g.name()}}
 		times.inputs, times.outputs = []string{x, more.outputs[0]}, n.outputs
-		g.nodes = slices.Delete(g.nodes, i, i+1)
-		g.nodes = slices.Insert(g.nodes, slices.Index(g.nodes, times), more)
+		g.drop(n)
+		g.replace(times, more, times)
 		return true
 	}
 	return false

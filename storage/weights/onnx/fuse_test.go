@@ -149,7 +149,7 @@ func TestFuseLeavesAlone(t *testing.T) {
 }
 
 func FuzzFuse(f *testing.F) {
-	for _, m := range []Model{block(0, 0), block(1, 1), drawn} {
+	for _, m := range []Model{block(0, 0), block(1, 1), pyramid(), drawn} {
 		b, err := m.Marshal()
 		if err != nil {
 			f.Fatal(err)

@@ -36,4 +36,7 @@ type Reading struct {
 	Models []string    `json:"models"` // name and version of each model that ran
 	Texts  []Text      `json:"texts"`
 	Boxes  []Detection `json:"boxes"`
+	// Scene is the photo's local features, as package scene writes them; nil where none were
+	// looked for. They are told once, by the worker, and kept beside the readings.
+	Scene []byte `json:"-"`
 }

@@ -19,6 +19,7 @@ import (
 	"porchlight/audit/vision"
 	"porchlight/audit/vision/objects"
 	"porchlight/audit/vision/ocr"
+	"porchlight/audit/vision/scene"
 	"porchlight/storage/weights"
 	"porchlight/storage/weights/onnx"
 )
@@ -43,7 +44,7 @@ func newEngine(set *weights.Set) (*engine, error) {
 	if err := ort.InitializeEnvironment(ort.WithLogLevelError()); err != nil {
 		return nil, fmt.Errorf("%s: %w", set.Library, err)
 	}
-	e := &engine{detecting: make(chan struct{}, 2), models: append(set.Descriptions, "reading "+ocr.Version+"+"+objects.Version+" on ONNX Runtime "+ort.GetVersion())}
+	e := &engine{detecting: make(chan struct{}, 2), models: append(set.Descriptions, "reading "+ocr.Version+"+"+objects.Version+"+"+scene.Version+" on ONNX Runtime "+ort.GetVersion())}
 	networks, errs := make([]vision.Network, 3), make([]error, 3)
 	var opening sync.WaitGroup
 	for i, m := range []struct {
@@ -187,7 +188,7 @@ func (e *engine) read(ctx context.Context, b []byte) (vision.Reading, error) {
 	if err != nil {
 		return vision.Reading{}, err
 	}
-	r := vision.Reading{Models: e.models, Texts: texts, Boxes: boxes}
+	r := vision.Reading{Models: e.models, Texts: texts, Boxes: boxes, Scene: scene.Encode(scene.Find(img, vision.BoxesOf(boxes)))}
 	for i := range r.Texts {
 		r.Texts[i].Score, r.Texts[i].Box = round(r.Texts[i].Score), rounded(r.Texts[i].Box)
 	}

@@ -7,7 +7,7 @@
 //	porchlight-vision --listen unix:/run/porchlight/vision.sock
 //	porchlight-vision --listen 127.0.0.1:8090
 //
-// POST /v1/read takes a photo's bytes and answers {"models", "texts", "boxes"}; GET
+// POST /v1/read takes a photo's bytes and answers {"models", "texts", "boxes", "scene"}; GET
 // /healthz says whether it works and with which models. Porchlight starts a worker by
 // itself where models are installed; any number of them can stand behind an address
 // that `porchlight serve --vision URL` is given.

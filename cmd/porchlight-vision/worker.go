@@ -93,7 +93,10 @@ func (w *worker) serveRead(out http.ResponseWriter, r *http.Request) {
 	var broken *decode.Error
 	switch {
 	case err == nil:
-		answer(out, http.StatusOK, reading)
+		answer(out, http.StatusOK, struct {
+			vision.Reading
+			Scene []byte `json:"scene"`
+		}{reading, reading.Scene})
 	case errors.As(err, &broken):
 		refuse(out, http.StatusUnprocessableEntity, audit.CodeUndecodable, "The photo does not decode: "+broken.Error())
 	case errors.Is(err, context.DeadlineExceeded):

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"porchlight/audit/vision"
+	"porchlight/audit/vision/scene"
 )
 
 // Bounds of an answer. A worker's own are far below them.
@@ -17,15 +18,24 @@ const (
 )
 
 // ParseReading reads a worker's answer and checks it whole: what is stored as evidence
-// has scores of 0 to 1, boxes within the photo, and texts of a length to print.
+// has scores of 0 to 1, boxes within the photo, and texts of a length to print, and
+// features that are whole. A worker that looks for none leaves them out.
 func ParseReading(b []byte) (vision.Reading, error) {
-	var r vision.Reading
-	if len(b) > maxAnswer {
-		return r, fmt.Errorf("the answer has more than %d bytes", maxAnswer)
+	var answer struct {
+		vision.Reading
+		Scene []byte `json:"scene"`
 	}
-	if err := json.Unmarshal(b, &r); err != nil {
+	if len(b) > maxAnswer {
+		return vision.Reading{}, fmt.Errorf("the answer has more than %d bytes", maxAnswer)
+	}
+	if err := json.Unmarshal(b, &answer); err != nil {
 		return vision.Reading{}, err
 	}
+	if _, err := scene.Parse(answer.Scene); err != nil {
+		return vision.Reading{}, err
+	}
+	r := answer.Reading
+	r.Scene = answer.Scene
 	if err := check(r); err != nil {
 		return vision.Reading{}, err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"porchlight/audit"
 	"porchlight/audit/vision"
+	"porchlight/audit/vision/scene"
 )
 
 const good = `{"models":["m 1"],"texts":[{"text":"4702","score":0.97,"box":[0.1,0.2,0.3,0.4]}],"boxes":[{"label":"package","score":0.5,"box":[0,0,1,1]}]}`
@@ -38,6 +39,9 @@ func TestRead(t *testing.T) {
 		"a box inside out":          {200, strings.Replace(good, "0.1,", "0.35,", 1), audit.CodeUnavailable},
 		"a thing that has no label": {200, strings.Replace(good, "package", "cat", 1), audit.CodeUnavailable},
 		"too long a text":           {200, strings.Replace(good, "4702", strings.Repeat("4", maxText+1), 1), audit.CodeUnavailable},
+		"half a feature":            {200, strings.Replace(good, `"texts"`, `"scene":"AAAA","texts"`, 1), audit.CodeUnavailable},
+		"too many features":         {200, strings.Replace(good, `"texts"`, `"scene":"`+strings.Repeat("AAAA", scene.MaxBytes/3+12)+`","texts"`, 1), audit.CodeUnavailable},
+		"features":                  {200, strings.Replace(good, `"texts"`, `"scene":"`+strings.Repeat("AAAA", 12)+`","texts"`, 1), ""},
 		"too long an answer":        {200, good + strings.Repeat(" ", maxAnswer), audit.CodeUnavailable},
 		"a redirect":                {302, "", audit.CodeUnavailable},
 	} {
@@ -54,6 +58,9 @@ func TestRead(t *testing.T) {
 			r, err := c.Read(t.Context(), []byte("photo"))
 			if got := audit.ErrorCode(err); got != tt.code {
 				t.Fatalf("code %q, want %q: %v", got, tt.code, err)
+			}
+			if name == "features" && len(r.Scene) != 36 {
+				t.Errorf("%d bytes of features", len(r.Scene))
 			}
 			if name == "a reading" {
 				want := vision.Reading{Models: []string{"m 1"}, Texts: []vision.Text{{Text: "4702", Score: .97, Box: vision.Box{.1, .2, .3, .4}}},
@@ -174,12 +181,16 @@ func TestURLs(t *testing.T) {
 func FuzzParseReading(f *testing.F) {
 	f.Add([]byte(good))
 	f.Add([]byte(`{"models":["m"],"texts":null,"boxes":[]}`))
+	f.Add([]byte(strings.Replace(good, `"texts"`, `"scene":"`+strings.Repeat("AAAA", 12)+`","texts"`, 1)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := ParseReading(b)
 		if err != nil {
 			return
 		}
-		again, err := json.Marshal(r)
+		again, err := json.Marshal(struct {
+			vision.Reading
+			Scene []byte `json:"scene"`
+		}{r, r.Scene})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"porchlight/audit/vision/scene"
 	"porchlight/storage/weights"
 )
 
@@ -29,7 +30,8 @@ func BenchmarkRead(b *testing.B) {
 	}{
 		{"decode", func(_ context.Context, i int) error { _, err := upright(photos[i]); return err }},
 		{"texts", func(ctx context.Context, i int) error { _, err := e.text.Read(ctx, images[i]); return err }},
-		{"packages and persons", func(ctx context.Context, i int) error { _, err := e.objects.Detect(ctx, images[i]); return err }},
+		{"packages and persons", func(ctx context.Context, i int) error { _, _, err := e.objects.Detect(ctx, images[i]); return err }},
+		{"features of the place", func(_ context.Context, i int) error { scene.Find(images[i], nil); return nil }},
 		{"all", func(ctx context.Context, i int) error { _, err := e.read(ctx, photos[i]); return err }},
 	} {
 		b.Run(stage.name, func(b *testing.B) {

@@ -34,8 +34,8 @@ func TestJudgeLandmark(t *testing.T) {
 		words  string
 	}{
 		"known":                    {known(3, 41), Pass, "The same doorstep as in the photo of 2026-10-02: 41 points agree"},
-		"just known":               {known(1, 18), Pass, "The same doorstep as in the photo of 2026-10-02: 18 points agree"},
-		"hardly alike":             {known(3, 17), Unknown, "unknown: not recognised among 3 earlier photos of this stop"},
+		"just known":               {known(1, 20), Pass, "The same doorstep as in the photo of 2026-10-02: 20 points agree"},
+		"hardly alike":             {known(3, 19), Unknown, "unknown: not recognised among 3 earlier photos of this stop"},
 		"not alike":                {known(1, 0), Unknown, "unknown: not recognised among 1 earlier photo of this stop"},
 		"the first one":            {known(0, 0), Unknown, "unknown: no earlier accepted photo of this stop"},
 		"not compared":             {func(*Measurement, *Subject) {}, Unknown, "unknown: not compared with earlier photos of this stop"},

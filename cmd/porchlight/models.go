@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"text/tabwriter"
 	"time"
 
@@ -92,7 +93,7 @@ func modelsListCommand() *cobra.Command {
 			}
 			switch h, err := weights.LoadHead(dir); {
 			case err == nil:
-				fmt.Fprintf(w, "Landmark head of your own\t%s\t%s\t-\tright on %.0f%% of %d photos of %d stops\n", h.TrainedAt.Format(time.DateOnly), h.Digest(), 100*h.Accuracy, h.Photos, h.Stops)
+				fmt.Fprintf(w, "Landmark head of your own\t%s\t%s\t-\tbalanced accuracy %.0f%%, measured on %d photos of %d stops\n", h.TrainedAt.Format(time.DateOnly), h.Digest(), math.Floor(100*h.Accuracy), h.Photos, h.Stops)
 			case !errors.Is(err, fs.ErrNotExist):
 				fmt.Fprintf(w, "Landmark head of your own\t\t\t-\t%s\n", err)
 				damaged = true

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -229,7 +230,7 @@ func train(cmd *cobra.Command, dir string, all []label) error {
 	}
 	out := cmd.OutOrStdout()
 	fmt.Fprintf(out, "%d photos of %d stops: %d with a landmark, %d without\n", h.Photos, m.Stops, m.Yes, m.No)
-	fmt.Fprintf(out, "Told right, by heads that saw no photo of the same stop: %d of %d with a landmark, %d of %d without; balanced accuracy %.0f%%\n", m.YesRight, m.Yes, m.NoRight, m.No, 100*h.Accuracy)
+	fmt.Fprintf(out, "Told right, by heads that saw no photo of the same stop: %d of %d with a landmark, %d of %d without; balanced accuracy %.0f%%\n", m.YesRight, m.Yes, m.NoRight, m.No, math.Floor(100*h.Accuracy))
 	fmt.Fprintf(out, "The head is in %s; workers that start from now on use it\n", filepath.Join(dir, weights.LandmarkHead))
 	return nil
 }

@@ -52,6 +52,7 @@ require (
 	github.com/go-fonts/dejavu v0.3.2
 	github.com/klauspost/compress v1.20.1
 	github.com/parquet-go/parquet-go v0.25.1
+	gonum.org/v1/gonum v0.17.0
 )
 
 require (
@@ -118,6 +119,7 @@ require (
 	golang.org/x/arch v0.24.0 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/tools v0.51.0 // indirect
 	gopkg.in/ini.v1 v1.67.3 // indirect
 	modernc.org/libc v1.78.0 // indirect
 	modernc.org/mathutil v1.7.1 // indirect

@@ -128,7 +128,9 @@ type Checks struct {
 		WarnFromShare float64 `yaml:"warn_from_share"`
 	} `yaml:"lens"`
 	Landmark struct {
-		Rule `yaml:",inline"`
+		Rule        `yaml:",inline"`
+		MinAgreeing float64 `yaml:"min_agreeing"`
+		MinAccuracy float64 `yaml:"min_accuracy"`
 	} `yaml:"landmark"`
 	Original struct {
 		Rule            `yaml:",inline"`
@@ -206,6 +208,8 @@ func (c *Checks) limits() []limit {
 		{"framing", "max_digital_zoom", c.Framing.MaxDigitalZoom, 1, 100},
 		{"framing", "min_pixel_share", c.Framing.MinPixelShare, 0, 1},
 		{"lens", "warn_from_share", c.Lens.WarnFromShare, 0.01, 1},
+		{"landmark", "min_agreeing", c.Landmark.MinAgreeing, 5, 220},
+		{"landmark", "min_accuracy", c.Landmark.MinAccuracy, 0.5, 1},
 		{"original", "max_flat_share", c.Original.MaxFlatShare, 0, 1},
 		{"original", "max_moire", c.Original.MaxMoire, 0, 1000},
 		{"reuse", "fail_within_bits", c.Reuse.FailWithinBits, 0, 64},

@@ -151,15 +151,6 @@ func (j *judgement) framing() Finding {
 	return f
 }
 
-// landmark says nothing of a door yet: what was tried takes a door for its neighbour too
-// often, see DESIGN.md.
-func (j *judgement) landmark() Finding {
-	if _, missing := j.seen(); missing.Result == Unknown {
-		return missing
-	}
-	return unknown("doors are not compared with each other")
-}
-
 // signage tells whether one of the delivery's usable photos shows where the mailroom or
 // the locker is: a word of its signs or, for a locker, a number.
 func (j *judgement) signage(kind Instruction) Finding {

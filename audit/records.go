@@ -41,6 +41,9 @@ type Known struct {
 	Delivery  Delivery
 	Others    []JudgedUpload // the delivery's other uploads, oldest first; of very many only the latest
 	Sightings []Sighting     // earlier uploads, anywhere, with equal bytes or a similar fingerprint
+	// Recognition is what comparing it with earlier photos of the stop found when it came;
+	// nil where it was not compared.
+	Recognition *Recognition
 }
 
 // JudgedUpload is an upload with its measurement and its latest report.

@@ -17,6 +17,12 @@ const (
 // RulingKinds are all kinds.
 var RulingKinds = []RulingKind{RuledAccept, RuledReject, RuledUndo}
 
+// What a ruling may say of a door or another distinctive feature in the photo.
+const (
+	LandmarkYes = "yes"
+	LandmarkNo  = "no"
+)
+
 // Ruling is a person's word on an upload that the checklist left to a person. Rulings are
 // appended; the latest counts, and goes over the verdict of every report.
 type Ruling struct {
@@ -28,8 +34,12 @@ type Ruling struct {
 	Kind       RulingKind `json:"decision"`
 	Reason     Reason     `json:"reason,omitempty"` // of a rejection
 	Note       string     `json:"note,omitempty"`
-	RuledBy    string     `json:"ruled_by"` // the actor
-	RuledAt    time.Time  `json:"ruled_at"`
+	// Landmark is yes or no where the person said whether a door or another distinctive
+	// feature is in the photo, which neither an acceptance nor a reason tells: a label for
+	// training.
+	Landmark string    `json:"landmark,omitempty"`
+	RuledBy  string    `json:"ruled_by"` // the actor
+	RuledAt  time.Time `json:"ruled_at"`
 	// ReportID, Checklist and Verdict are those of the report that the person saw.
 	ReportID  string  `json:"report_id,omitempty"`
 	Checklist string  `json:"checklist,omitempty"`
@@ -45,6 +55,10 @@ func (r Ruling) Validate() error {
 		return Errorf(CodeInvalid, "reason %.40q is none of %v", string(r.Reason), Reasons)
 	case r.Kind != RuledReject && r.Reason != "":
 		return Errorf(CodeInvalid, "a reason goes with a rejection alone")
+	case r.Landmark != "" && r.Landmark != LandmarkYes && r.Landmark != LandmarkNo:
+		return Errorf(CodeInvalid, "landmark %.40q is neither %s nor %s", r.Landmark, LandmarkYes, LandmarkNo)
+	case r.Kind == RuledUndo && r.Landmark != "":
+		return Errorf(CodeInvalid, "landmark goes with an acceptance or a rejection")
 	case len(r.Note) > MaxFieldBytes:
 		return Errorf(CodeInvalid, "note is longer than %d bytes", MaxFieldBytes)
 	}

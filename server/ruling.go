@@ -27,6 +27,7 @@ type RulingIn struct {
 	Decision audit.RulingKind `json:"decision" enum:"accept,reject,undo" doc:"undo: the decision before does not hold, the photo waits again"`
 	Reason   audit.Reason     `json:"reason,omitempty" enum:"blurry_photo,human_in_the_picture,no_package_detected,package_in_car,package_in_hand,package_not_clearly_visible,package_too_close,photo_too_dark,other" doc:"Of a rejection"`
 	Note     string           `json:"note,omitempty" maxLength:"4096"`
+	Landmark string           `json:"landmark,omitempty" enum:"yes,no" doc:"Whether a door or another distinctive feature is in the photo, a label for training; not with undo"`
 }
 
 // UploadPath names an upload.
@@ -47,7 +48,7 @@ func (s *Server) addRuling(ctx context.Context, in *rulingInput) (*body[audit.Ru
 
 // rule records what the caller makes of an upload.
 func (s *Server) rule(ctx context.Context, uploadID string, in RulingIn) (audit.Ruling, error) {
-	r := audit.Ruling{RulingID: s.newID(), UploadID: uploadID, Kind: in.Decision, Reason: in.Reason, Note: in.Note,
+	r := audit.Ruling{RulingID: s.newID(), UploadID: uploadID, Kind: in.Decision, Reason: in.Reason, Note: in.Note, Landmark: in.Landmark,
 		RuledBy: principalOf(ctx).Actor(), RuledAt: s.now().UTC().Truncate(time.Microsecond)}
 	if err := r.Validate(); err != nil {
 		return r, err

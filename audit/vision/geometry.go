@@ -36,6 +36,15 @@ func (b Box) Within(c Box) float64 {
 // Clip is the part of the box that lies in the photo.
 func (b Box) Clip() Box { return b.Intersection(Box{0, 0, 1, 1}) }
 
+// BoxesOf are the boxes of what was found.
+func BoxesOf(found []Detection) []Box {
+	boxes := make([]Box, len(found))
+	for i, d := range found {
+		boxes[i] = d.Box
+	}
+	return boxes
+}
+
 // Borders counts the photo's borders that the box comes within margin of.
 func (b Box) Borders(margin float64) int {
 	n := 0

@@ -31,9 +31,29 @@ type Detection struct {
 	Box   Box     `json:"box"`
 }
 
+// Embedding is what a model's backbone makes of a whole photo.
+type Embedding struct {
+	Backbone string    `json:"backbone"` // which one: a SHA-256, hex
+	Values   []float32 `json:"values"`
+}
+
+// Landmark is how likely a door or another distinctive feature is in the photo, by a head
+// that was trained on the operator's own photos, with how often that was right.
+type Landmark struct {
+	Score     float64 `json:"score"`     // 0..1
+	Threshold float64 `json:"threshold"` // score from which there is one
+	Accuracy  float64 `json:"accuracy"`  // balanced, 0..1, on photos of stops that it was not trained on
+	Photos    int     `json:"photos"`    // that it was trained and measured on
+}
+
 // Reading is all that one pass of the models found in a photo.
 type Reading struct {
 	Models []string    `json:"models"` // name and version of each model that ran
 	Texts  []Text      `json:"texts"`
 	Boxes  []Detection `json:"boxes"`
+	// Landmark is absent where no head was trained.
+	Landmark *Landmark `json:"landmark,omitempty"`
+	// Scene is the photo's local features, as package scene writes them; nil where none were
+	// looked for. They are told once, by the worker, and kept beside the readings.
+	Scene []byte `json:"-"`
 }

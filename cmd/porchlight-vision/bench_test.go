@@ -17,6 +17,7 @@ import (
 
 	"porchlight/audit/vision"
 	"porchlight/audit/vision/objects"
+	"porchlight/audit/vision/scene"
 	"porchlight/storage/weights"
 )
 
@@ -32,7 +33,8 @@ func BenchmarkRead(b *testing.B) {
 	}{
 		{"decode", func(_ context.Context, i int) error { _, err := upright(photos[i]); return err }},
 		{"texts", func(ctx context.Context, i int) error { _, err := e.text.Read(ctx, images[i]); return err }},
-		{"packages and persons", func(ctx context.Context, i int) error { _, err := e.objects.Detect(ctx, images[i]); return err }},
+		{"packages and persons", func(ctx context.Context, i int) error { _, _, err := e.objects.Detect(ctx, images[i]); return err }},
+		{"features of the place", func(_ context.Context, i int) error { scene.Find(images[i], nil); return nil }},
 		{"all", func(ctx context.Context, i int) error { _, err := e.read(ctx, photos[i]); return err }},
 		{"all, package at first sight", func(ctx context.Context, i int) error { _, err := e.read(ctx, photos[at[i%len(at)]]); return err }},
 	} {
@@ -70,7 +72,7 @@ func foundAtOnce(b *testing.B, e *engine, images []*image.RGBA) (at []int) {
 	})
 	for i, img := range images {
 		passes = 0
-		if _, err := d.Detect(b.Context(), img); err != nil {
+		if _, _, err := d.Detect(b.Context(), img); err != nil {
 			b.Fatal(err)
 		}
 		if passes == 1 {

@@ -17,8 +17,10 @@ import (
 	"porchlight/audit/exif"
 	"porchlight/audit/pixel/decode"
 	"porchlight/audit/vision"
+	"porchlight/audit/vision/head"
 	"porchlight/audit/vision/objects"
 	"porchlight/audit/vision/ocr"
+	"porchlight/audit/vision/scene"
 	"porchlight/storage/weights"
 	"porchlight/storage/weights/onnx"
 )
@@ -27,6 +29,7 @@ import (
 type engine struct {
 	text    *ocr.Reader
 	objects *objects.Detector
+	head    *head.Head // nil where none was trained
 	models  []string
 
 	mu   sync.Mutex
@@ -43,13 +46,17 @@ func newEngine(set *weights.Set) (*engine, error) {
 	if err := ort.InitializeEnvironment(ort.WithLogLevelError()); err != nil {
 		return nil, fmt.Errorf("%s: %w", set.Library, err)
 	}
-	e := &engine{detecting: make(chan struct{}, 2), models: append(set.Descriptions, "reading "+ocr.Version+"+"+objects.Version+" on ONNX Runtime "+ort.GetVersion())}
+	seeing, err := onnx.Pool(set.Objects, weights.BackboneTensor, "pooled")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", weights.Objects, err)
+	}
+	e := &engine{head: set.Head, detecting: make(chan struct{}, 2), models: append(set.Descriptions, "reading "+ocr.Version+"+"+objects.Version+"+"+scene.Version+" on ONNX Runtime "+ort.GetVersion())}
 	networks, errs := make([]vision.Network, 3), make([]error, 3)
 	var opening sync.WaitGroup
 	for i, m := range []struct {
 		model []byte
 		text  bool
-	}{{set.Detection, true}, {set.Recognition, true}, {set.Objects, false}} {
+	}{{set.Detection, true}, {set.Recognition, true}, {seeing, false}} {
 		opening.Go(func() {
 			model := m.model
 			if m.text { // half of the time that they took; in the other there is nothing to fuse
@@ -183,11 +190,14 @@ func (e *engine) read(ctx context.Context, b []byte) (vision.Reading, error) {
 	if err != nil {
 		return vision.Reading{}, err
 	}
-	boxes, err := e.objects.Detect(ctx, img)
+	boxes, pooled, err := e.objects.Detect(ctx, img)
 	if err != nil {
 		return vision.Reading{}, err
 	}
-	r := vision.Reading{Models: e.models, Texts: texts, Boxes: boxes}
+	r := vision.Reading{Models: e.models, Texts: texts, Boxes: boxes, Scene: scene.Encode(scene.Find(img, vision.BoxesOf(boxes)))}
+	if e.head != nil {
+		r.Landmark = e.head.Score(vision.Embedding{Backbone: weights.Backbone(), Values: pooled})
+	}
 	for i := range r.Texts {
 		r.Texts[i].Score, r.Texts[i].Box = round(r.Texts[i].Score), rounded(r.Texts[i].Box)
 	}
@@ -195,6 +205,16 @@ func (e *engine) read(ctx context.Context, b []byte) (vision.Reading, error) {
 		r.Boxes[i].Score, r.Boxes[i].Box = round(r.Boxes[i].Score), rounded(r.Boxes[i].Box)
 	}
 	return r, nil
+}
+
+// embed is what the backbone makes of a photo, for training a head.
+func (e *engine) embed(ctx context.Context, b []byte) (vision.Embedding, error) {
+	img, err := e.decode(ctx, b)
+	if err != nil {
+		return vision.Embedding{}, err
+	}
+	pooled, err := e.objects.Pooled(ctx, img)
+	return vision.Embedding{Backbone: weights.Backbone(), Values: pooled}, err
 }
 
 // decode decodes a photo when no other is being decoded.

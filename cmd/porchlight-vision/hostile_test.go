@@ -161,7 +161,7 @@ func TestHostilePhotosWithoutModels(t *testing.T) {
 		return []vision.Tensor{{Data: fill(1917 * 4)}, {Data: fill(1917 * 24)}}, nil
 	}
 	e := &engine{models: []string{"noise 1"}, text: ocr.NewReader(detect, recognise, []byte("0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n")), objects: objects.NewDetector(find)}
-	h := newWorker(e.read, e.models, 1, time.Minute, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	h := newWorker(e.read, e.embed, e.models, 1, time.Minute, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	read := func(photos []sample) {
 		for _, s := range photos {
 			w := httptest.NewRecorder()
@@ -183,7 +183,7 @@ func TestDeadlineHoldsWithoutHelp(t *testing.T) {
 		<-release
 		return vision.Reading{Models: []string{"slow 1"}}, nil
 	}
-	h := newWorker(read, []string{"slow 1"}, 1, 50*time.Millisecond, slog.New(slog.DiscardHandler))
+	h := newWorker(read, nil, []string{"slow 1"}, 1, 50*time.Millisecond, slog.New(slog.DiscardHandler))
 	ask := func() int {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/v1/read", strings.NewReader("photo")))

@@ -7,7 +7,8 @@
 //	porchlight-vision --listen unix:/run/porchlight/vision.sock
 //	porchlight-vision --listen 127.0.0.1:8090
 //
-// POST /v1/read takes a photo's bytes and answers {"models", "texts", "boxes"}; GET
+// POST /v1/read takes a photo's bytes and answers {"models", "texts", "boxes", "scene"}, and POST
+// /v1/embed {"backbone", "values"}, which training a head takes; GET
 // /healthz says whether it works and with which models. Porchlight starts a worker by
 // itself where models are installed; any number of them can stand behind an address
 // that `porchlight serve --vision URL` is given.
@@ -99,6 +100,10 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	if set.HeadFault != nil {
+		log.Warn("landmarks are not looked for", "error", set.HeadFault)
+	}
 	engine, err := newEngine(set)
 	if err != nil {
 		return err
@@ -110,9 +115,8 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	h := &http.Server{
-		Handler: newWorker(engine.read, engine.models, s.photos, s.deadline, log), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		Handler: newWorker(engine.read, engine.embed, engine.models, s.photos, s.deadline, log), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
 		WriteTimeout: 30*time.Second + 2*s.deadline, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}
 	ctx, cancel := context.WithCancel(ctx)

@@ -212,7 +212,7 @@ func TestPackages(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%s: %v", path, err)
 				}
-				found, err := e.objects.Detect(t.Context(), img)
+				found, _, err := e.objects.Detect(t.Context(), img)
 				if err != nil {
 					t.Fatal(err)
 				}

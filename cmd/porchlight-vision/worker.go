@@ -23,6 +23,7 @@ import (
 type worker struct {
 	http.Handler
 	read     func(context.Context, []byte) (vision.Reading, error)
+	embed    func(context.Context, []byte) (vision.Embedding, error)
 	models   []string
 	deadline time.Duration
 	log      *slog.Logger
@@ -36,11 +37,12 @@ type worker struct {
 // waiting is how many photos may wait for each that is read.
 const waiting = 4
 
-func newWorker(read func(context.Context, []byte) (vision.Reading, error), models []string, photos int, deadline time.Duration, log *slog.Logger) *worker {
-	w := &worker{read: read, models: models, deadline: deadline, log: log, reading: map[*http.Request]time.Time{},
+func newWorker(read func(context.Context, []byte) (vision.Reading, error), embed func(context.Context, []byte) (vision.Embedding, error), models []string, photos int, deadline time.Duration, log *slog.Logger) *worker {
+	w := &worker{read: read, embed: embed, models: models, deadline: deadline, log: log, reading: map[*http.Request]time.Time{},
 		slots: make(chan struct{}, photos), places: make(chan struct{}, photos*(1+waiting))}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/read", w.serveRead)
+	mux.HandleFunc("POST /v1/embed", w.serveEmbed)
 	mux.HandleFunc("GET /healthz", w.serveHealth)
 	w.Handler = mux
 	return w
@@ -64,6 +66,21 @@ func (w *worker) serveHealth(out http.ResponseWriter, _ *http.Request) {
 }
 
 func (w *worker) serveRead(out http.ResponseWriter, r *http.Request) {
+	w.serve(out, r, func(ctx context.Context, b []byte) (any, error) {
+		reading, err := w.read(ctx, b)
+		return struct {
+			vision.Reading
+			Scene []byte `json:"scene"`
+		}{reading, reading.Scene}, err
+	})
+}
+
+func (w *worker) serveEmbed(out http.ResponseWriter, r *http.Request) {
+	w.serve(out, r, func(ctx context.Context, b []byte) (any, error) { return w.embed(ctx, b) })
+}
+
+// serve answers with what look makes of the photo that is sent.
+func (w *worker) serve(out http.ResponseWriter, r *http.Request, look func(context.Context, []byte) (any, error)) {
 	select {
 	case w.places <- struct{}{}:
 		defer func() { <-w.places }()
@@ -89,11 +106,11 @@ func (w *worker) serveRead(out http.ResponseWriter, r *http.Request) {
 		w.busy(out)
 		return
 	}
-	reading, err := w.inTime(ctx, r, body)
+	seen, err := w.inTime(ctx, r, body, look)
 	var broken *decode.Error
 	switch {
 	case err == nil:
-		answer(out, http.StatusOK, reading)
+		answer(out, http.StatusOK, seen)
 	case errors.As(err, &broken):
 		refuse(out, http.StatusUnprocessableEntity, audit.CodeUndecodable, "The photo does not decode: "+broken.Error())
 	case errors.Is(err, context.DeadlineExceeded):
@@ -106,29 +123,29 @@ func (w *worker) serveRead(out http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// inTime reads a photo and gives its slot back. A decoder cannot be stopped: one that works on past the deadline
+// inTime looks at a photo and gives its slot back. A decoder cannot be stopped: one that works on past the deadline
 // keeps the slot, and the answer does not wait for it.
-func (w *worker) inTime(ctx context.Context, r *http.Request, b []byte) (vision.Reading, error) {
+func (w *worker) inTime(ctx context.Context, r *http.Request, b []byte, look func(context.Context, []byte) (any, error)) (any, error) {
 	type outcome struct {
-		vision.Reading
+		seen any
 		error
 	}
 	done := make(chan outcome, 1)
 	go func() {
 		defer func() { <-w.slots }()
-		reading, err := w.guarded(ctx, r, b)
-		done <- outcome{reading, err}
+		seen, err := w.guarded(ctx, r, b, look)
+		done <- outcome{seen, err}
 	}()
 	select {
 	case o := <-done:
-		return o.Reading, o.error
+		return o.seen, o.error
 	case <-ctx.Done():
-		return vision.Reading{}, ctx.Err()
+		return nil, ctx.Err()
 	}
 }
 
-// guarded reads a photo; a panic is an error, with its stack in the log.
-func (w *worker) guarded(ctx context.Context, r *http.Request, b []byte) (reading vision.Reading, err error) {
+// guarded looks at a photo; a panic is an error, with its stack in the log.
+func (w *worker) guarded(ctx context.Context, r *http.Request, b []byte, look func(context.Context, []byte) (any, error)) (seen any, err error) {
 	w.mu.Lock()
 	w.reading[r] = time.Now()
 	w.mu.Unlock()
@@ -141,7 +158,7 @@ func (w *worker) guarded(ctx context.Context, r *http.Request, b []byte) (readin
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	return w.read(ctx, b)
+	return look(ctx, b)
 }
 
 func (w *worker) busy(out http.ResponseWriter) {

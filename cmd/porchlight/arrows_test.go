@@ -14,7 +14,7 @@ import (
 // floors, and of its own floor only what is named in beside.
 var floors = [][]string{
 	{"audit/pixel", "audit/exif", "audit/geo", "audit/vision"},
-	{"audit/pixel/decode", "audit/geo/nominatim", "audit/vision/ocr", "audit/vision/objects"},
+	{"audit/pixel/decode", "audit/geo/nominatim", "audit/vision/ocr", "audit/vision/objects", "audit/vision/scene", "audit/vision/head"},
 	{"audit"},
 	{"audit/rows", "audit/custody"},
 	{"audit/dispute", "audit/standing"},

@@ -171,6 +171,7 @@ at the endpoint and with the keys that are in the environment (AWS_ENDPOINT_URL 
 			return writeFile(out, write)
 		},
 	}
+	cmd.AddCommand(exportLabelsCommand())
 	s.flags(cmd.Flags())
 	cmd.Flags().StringVarP(&out, "output", "o", "", "`FILE` to write, or s3://BUCKET/KEY; default the standard output")
 	cmd.Flags().StringVar(&format, "format", "csv", "csv or parquet")

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,14 +16,15 @@ import (
 func modelsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "models",
-		Short: "Install the vision models, or list them",
+		Short: "Install the vision models, list them, or train one on your own photos",
 		Long: `The vision models read house numbers and find packages and persons. They are installed
 once, at pinned versions; every file is held to its SHA-256 before it is used.
 
   porchlight models install
-  porchlight models list`,
+  porchlight models list
+  porchlight models train --labels FILE`,
 	}
-	cmd.AddCommand(modelsInstallCommand(), modelsListCommand())
+	cmd.AddCommand(modelsInstallCommand(), modelsListCommand(), modelsTrainCommand())
 	return cmd
 }
 
@@ -87,6 +90,13 @@ func modelsListCommand() *cobra.Command {
 					state, damaged = s.Err.Error(), true
 				}
 				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.Model, s.Version, s.Digest, s.Licence, state)
+			}
+			switch h, err := weights.LoadHead(dir); {
+			case err == nil:
+				fmt.Fprintf(w, "Landmark head of your own\t%s\t%s\t-\tbalanced accuracy %.0f%%, measured on %d photos of %d stops\n", h.TrainedAt.Format(time.DateOnly), h.Digest(), math.Floor(100*h.Accuracy), h.Photos, h.Stops)
+			case !errors.Is(err, fs.ErrNotExist):
+				fmt.Fprintf(w, "Landmark head of your own\t\t\t-\t%s\n", err)
+				damaged = true
 			}
 			if err := w.Flush(); err != nil {
 				return err

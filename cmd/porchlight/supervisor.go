@@ -93,6 +93,14 @@ func (s *supervisor) Read(ctx context.Context, photo []byte) (vision.Reading, er
 	return s.Client.Read(ctx, photo)
 }
 
+// Embed is what the backbone makes of a photo, once a worker answers.
+func (s *supervisor) Embed(ctx context.Context, photo []byte) (vision.Embedding, error) {
+	if err := s.await(ctx); err != nil {
+		return vision.Embedding{}, err
+	}
+	return s.Client.Embed(ctx, photo)
+}
+
 // Models names the models of the worker, once it answers.
 func (s *supervisor) Models(ctx context.Context) ([]string, error) {
 	if err := s.await(ctx); err != nil {

@@ -64,40 +64,51 @@ func New(c Config) (*Client, error) {
 // Errors: [audit.CodeUnavailable] where no worker answers in time,
 // [audit.CodeUndecodable] where the worker cannot read this photo.
 func (c *Client) Read(ctx context.Context, photo []byte) (vision.Reading, error) {
+	return look(ctx, c, "/v1/read", photo, ParseReading)
+}
+
+// Embed is what the worker's backbone makes of a photo, which a head is trained on.
+// Errors: those of Read.
+func (c *Client) Embed(ctx context.Context, photo []byte) (vision.Embedding, error) {
+	return look(ctx, c, "/v1/embed", photo, ParseEmbedding)
+}
+
+// look sends a photo, unless the worker is left alone, and parses the answer.
+func look[T any](ctx context.Context, c *Client, path string, photo []byte, parse func([]byte) (T, error)) (seen T, err error) {
 	if !c.breaker.allow() {
-		return vision.Reading{}, audit.Errorf(audit.CodeUnavailable, "The vision worker does not answer")
+		return seen, audit.Errorf(audit.CodeUnavailable, "The vision worker does not answer")
 	}
-	r, err := c.read(ctx, photo)
+	seen, err = send(ctx, c, path, photo, parse)
 	if ctx.Err() == nil { // a caller who went away says nothing of the worker
 		c.breaker.note(audit.ErrorCode(err) != audit.CodeUnavailable)
 	}
-	return r, err
+	return seen, err
 }
 
-func (c *Client) read(ctx context.Context, photo []byte) (vision.Reading, error) {
+func send[T any](ctx context.Context, c *Client, path string, photo []byte, parse func([]byte) (T, error)) (none T, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	for {
-		res, body, err := c.ask(ctx, http.MethodPost, "/v1/read", photo)
+		res, body, err := c.ask(ctx, http.MethodPost, path, photo)
 		if err != nil {
-			return vision.Reading{}, err
+			return none, err
 		}
 		switch res.StatusCode {
 		case http.StatusOK:
-			r, err := ParseReading(body)
+			r, err := parse(body)
 			if err != nil {
-				return r, audit.Errorf(audit.CodeUnavailable, "The vision worker does not answer as it should", err)
+				return none, audit.Errorf(audit.CodeUnavailable, "The vision worker does not answer as it should", err)
 			}
 			return r, nil
 		case http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusRequestEntityTooLarge:
-			return vision.Reading{}, audit.Errorf(audit.CodeUndecodable, "The vision worker cannot read the photo", said(res, body))
+			return none, audit.Errorf(audit.CodeUndecodable, "The vision worker cannot read the photo", said(res, body))
 		case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 			seconds, err := strconv.Atoi(res.Header.Get("Retry-After"))
 			if err == nil && wait(ctx, time.Duration(min(max(seconds, 1), 5))*time.Second) {
 				continue // busy, not broken
 			}
 		}
-		return vision.Reading{}, audit.Errorf(audit.CodeUnavailable, "The vision worker does not answer", said(res, body))
+		return none, audit.Errorf(audit.CodeUnavailable, "The vision worker does not answer", said(res, body))
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"porchlight/audit"
 	"porchlight/audit/vision"
+	"porchlight/audit/vision/scene"
 )
 
 const good = `{"models":["m 1"],"texts":[{"text":"4702","score":0.97,"box":[0.1,0.2,0.3,0.4]}],"boxes":[{"label":"package","score":0.5,"box":[0,0,1,1]}]}`
@@ -38,6 +39,12 @@ func TestRead(t *testing.T) {
 		"a box inside out":          {200, strings.Replace(good, "0.1,", "0.35,", 1), audit.CodeUnavailable},
 		"a thing that has no label": {200, strings.Replace(good, "package", "cat", 1), audit.CodeUnavailable},
 		"too long a text":           {200, strings.Replace(good, "4702", strings.Repeat("4", maxText+1), 1), audit.CodeUnavailable},
+		"half a feature":            {200, strings.Replace(good, `"texts"`, `"scene":"AAAA","texts"`, 1), audit.CodeUnavailable},
+		"too many features":         {200, strings.Replace(good, `"texts"`, `"scene":"`+strings.Repeat("AAAA", scene.MaxBytes/3+12)+`","texts"`, 1), audit.CodeUnavailable},
+		"features":                  {200, strings.Replace(good, `"texts"`, `"scene":"`+strings.Repeat("AAAA", 12)+`","texts"`, 1), ""},
+		"a landmark":                {200, strings.Replace(good, `"texts"`, `"landmark":{"score":0.8,"threshold":0.5,"accuracy":0.9,"photos":60},"texts"`, 1), ""},
+		"a landmark above 1":        {200, strings.Replace(good, `"texts"`, `"landmark":{"score":1.8,"threshold":0.5,"accuracy":0.9,"photos":60},"texts"`, 1), audit.CodeUnavailable},
+		"an accuracy above 1":       {200, strings.Replace(good, `"texts"`, `"landmark":{"score":0.8,"threshold":0.5,"accuracy":90,"photos":60},"texts"`, 1), audit.CodeUnavailable},
 		"too long an answer":        {200, good + strings.Repeat(" ", maxAnswer), audit.CodeUnavailable},
 		"a redirect":                {302, "", audit.CodeUnavailable},
 	} {
@@ -55,6 +62,9 @@ func TestRead(t *testing.T) {
 			if got := audit.ErrorCode(err); got != tt.code {
 				t.Fatalf("code %q, want %q: %v", got, tt.code, err)
 			}
+			if name == "features" && len(r.Scene) != 36 {
+				t.Errorf("%d bytes of features", len(r.Scene))
+			}
 			if name == "a reading" {
 				want := vision.Reading{Models: []string{"m 1"}, Texts: []vision.Text{{Text: "4702", Score: .97, Box: vision.Box{.1, .2, .3, .4}}},
 					Boxes: []vision.Detection{{Label: vision.Package, Score: .5, Box: vision.Box{0, 0, 1, 1}}}}
@@ -63,6 +73,43 @@ func TestRead(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestEmbed(t *testing.T) {
+	backbone := strings.Repeat("ab", 32)
+	for name, tt := range map[string]struct {
+		status int
+		body   string
+		code   audit.Code
+	}{
+		"an embedding":           {200, `{"backbone":"` + backbone + `","values":[0.5,-1]}`, ""},
+		"none":                   {200, `{"backbone":"` + backbone + `","values":[]}`, audit.CodeUnavailable},
+		"of no backbone":         {200, `{"values":[0.5]}`, audit.CodeUnavailable},
+		"no number":              {200, `{"backbone":"` + backbone + `","values":[1e400]}`, audit.CodeUnavailable},
+		"too many numbers":       {200, `{"backbone":"` + backbone + `","values":[0` + strings.Repeat(",0", maxValues) + `]}`, audit.CodeUnavailable},
+		"a worker of before":     {404, "404 page not found", audit.CodeUnavailable},
+		"a photo it cannot read": {422, `{"error":{"code":"photo_undecodable"}}`, audit.CodeUndecodable},
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/v1/embed" {
+				t.Errorf("%s is asked for", r.URL.Path)
+			}
+			w.WriteHeader(tt.status)
+			w.Write([]byte(tt.body))
+		}))
+		c, err := New(Config{URL: s.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := c.Embed(t.Context(), []byte("photo"))
+		if got := audit.ErrorCode(err); got != tt.code {
+			t.Errorf("%s: code %q, want %q: %v", name, got, tt.code, err)
+		}
+		if tt.code == "" && (e.Backbone != backbone || len(e.Values) != 2) {
+			t.Errorf("%s: %+v", name, e)
+		}
+		s.Close()
 	}
 }
 
@@ -174,12 +221,16 @@ func TestURLs(t *testing.T) {
 func FuzzParseReading(f *testing.F) {
 	f.Add([]byte(good))
 	f.Add([]byte(`{"models":["m"],"texts":null,"boxes":[]}`))
+	f.Add([]byte(strings.Replace(good, `"texts"`, `"scene":"`+strings.Repeat("AAAA", 12)+`","texts"`, 1)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := ParseReading(b)
 		if err != nil {
 			return
 		}
-		again, err := json.Marshal(r)
+		again, err := json.Marshal(struct {
+			vision.Reading
+			Scene []byte `json:"scene"`
+		}{r, r.Scene})
 		if err != nil {
 			t.Fatal(err)
 		}

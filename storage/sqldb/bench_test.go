@@ -72,7 +72,7 @@ func seed(b *testing.B, db *DB, n int, fingerprints bool) {
 					m.FingerprintQuality = 0
 				}
 				reports, _ := judgeSample(u)(audit.Known{})
-				if err := s.saveUpload(b.Context(), u, rowOf(u, deliveries[i].Key()), m, nil, reports); err != nil {
+				if err := s.saveUpload(b.Context(), u, rowOf(u, deliveries[i].Key()), m, audit.Known{}, reports); err != nil {
 					return err
 				}
 			}

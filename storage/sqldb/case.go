@@ -110,10 +110,14 @@ func (s session) around(ctx context.Context, judged []audit.JudgedUpload) ([]aud
 	if err != nil {
 		return nil, err
 	}
+	recognitions, err := s.keptRecognitions(ctx, uploadIDs)
+	if err != nil {
+		return nil, err
+	}
 	cases := make([]audit.Case, 0, len(judged))
 	for _, j := range judged {
 		id := j.Upload.UploadID
-		c := audit.Case{JudgedUpload: j, Known: audit.Known{Delivery: deliveries[j.Upload.TrackingID], Sightings: sightings[id]}}
+		c := audit.Case{JudgedUpload: j, Known: audit.Known{Delivery: deliveries[j.Upload.TrackingID], Sightings: sightings[id], Recognition: recognitions[id]}}
 		for _, other := range sets[j.Upload.TrackingID] {
 			if other.Upload.UploadID != id {
 				c.Others = append(c.Others, other)

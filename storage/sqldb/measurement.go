@@ -62,6 +62,9 @@ func (s session) saveMeasurements(ctx context.Context, ms map[string]audit.Measu
 		if err := s.savePictures(ctx, chunk, ms); err != nil {
 			return err
 		}
+		if err := s.saveScenes(ctx, chunk, ms); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func TestMigrationsOfWhatIsOnRecord(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, statement := range []string{
-			`DROP INDEX deliveries_by_recipient`, `ALTER TABLE deliveries DROP COLUMN recipient_key`, `DROP TABLE holds`, `DROP TABLE deleted_photos`, `DROP INDEX uploads_by_time`, `DROP INDEX sightings_by_earlier`, `DROP TABLE rulings`, `DROP INDEX claims_by_import`, `DROP INDEX checklists_by_time`, `DROP TABLE ruling_states`,
+			`DROP TABLE scenes`, `DROP TABLE recognitions`, `DROP INDEX deliveries_by_recipient`, `ALTER TABLE deliveries DROP COLUMN recipient_key`, `DROP TABLE holds`, `DROP TABLE deleted_photos`, `DROP INDEX uploads_by_time`, `DROP INDEX sightings_by_earlier`, `DROP TABLE rulings`, `DROP INDEX claims_by_import`, `DROP INDEX checklists_by_time`, `DROP TABLE ruling_states`,
 			`DROP TABLE run_chunks`, `DROP TABLE run_reports`, `DROP TABLE run_failures`, `DROP INDEX runs_published`, `DROP INDEX runs_by_state`,
 			`ALTER TABLE runs DROP COLUMN state`, `ALTER TABLE runs DROP COLUMN options`, `ALTER TABLE runs DROP COLUMN published_at`,
 			`ALTER TABLE packets DROP COLUMN stamp`, `DROP TABLE outcomes`, `DROP INDEX claims_by_decision`, `DROP INDEX claims_by_decided`, `ALTER TABLE claims DROP COLUMN decision`,

@@ -40,6 +40,8 @@ func TestPlansUseIndexes(t *testing.T) {
 			{"uploads by id", queryJudged + `WHERE u.upload_id IN ($1,$2)`, []any{"a", "b"}},
 			{"a delivery's uploads", queryLinks + `($1,$2)`, []any{"a", "b"}},
 			{"reports", queryReports, []any{"p"}},
+			{"a stop's photos with features", queryStopScenes, []any{"T1", 100, 9, "p", "v", 32}},
+			{"what comparing found", queryRecognitions + `($1,$2)`, []any{"a", "b"}},
 			{"claim", queryClaim, []any{"C1"}},
 			{"deliveries by time", queryDeliveries, []any{9, "T1", 0, 9, 10}},
 			{"a driver's page", queryDriverPage, []any{9, "T1", 0, 9, "D1", 10}},

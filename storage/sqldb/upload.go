@@ -27,6 +27,10 @@ func (db *DB) AddUpload(ctx context.Context, u audit.Upload, m audit.Measurement
 	if err := checkText(u); err != nil {
 		return kept, r, false, err
 	}
+	recognition, err := db.recognise(ctx, u, m) // takes a while, and needs no locks
+	if err != nil {
+		return kept, r, false, err
+	}
 	err = db.write(ctx, func(s session) error {
 		kept, r, created = u, audit.Report{}, false
 		delivery, stopKey, err := s.lockAround(ctx, u, m)
@@ -46,7 +50,7 @@ func (db *DB) AddUpload(ctx context.Context, u audit.Upload, m audit.Measurement
 				return err
 			}
 		}
-		known := audit.Known{Delivery: delivery}
+		known := audit.Known{Delivery: delivery, Recognition: recognition}
 		if known.Others, err = s.judgedUploads(ctx, uploadIDs(latest(linked))); err != nil {
 			return err
 		}
@@ -63,7 +67,7 @@ func (db *DB) AddUpload(ctx context.Context, u audit.Upload, m audit.Measurement
 		}
 		r, created = reports[0], true
 		r.Measurement = &m
-		if err := s.saveUpload(ctx, u, row, m, known.Sightings, reports); err != nil {
+		if err := s.saveUpload(ctx, u, row, m, known, reports); err != nil {
 			return err
 		}
 		if err := s.announce(ctx, webhook.PhotoEvents(u, reports[0])...); err != nil {
@@ -185,7 +189,7 @@ func (s session) answered(ctx context.Context, uploadID string) (audit.Upload, a
 	return judged[0].Upload, r, nil
 }
 
-func (s session) saveUpload(ctx context.Context, u audit.Upload, row uploadRow, m audit.Measurement, seen []audit.Sighting, reports []audit.Report) error {
+func (s session) saveUpload(ctx context.Context, u audit.Upload, row uploadRow, m audit.Measurement, known audit.Known, reports []audit.Report) error {
 	if err := s.saveMeasurements(ctx, map[string]audit.Measurement{u.PhotoID: m}); err != nil {
 		return err
 	}
@@ -206,7 +210,10 @@ func (s session) saveUpload(ctx context.Context, u audit.Upload, row uploadRow, 
 	if err := s.insert(ctx, `INSERT INTO upload_deliveries (tracking_id, photo_id, upload_id) VALUES`, `ON CONFLICT DO NOTHING`, links); err != nil {
 		return err
 	}
-	if err := s.saveSightings(ctx, u.UploadID, seen); err != nil {
+	if err := s.saveSightings(ctx, u.UploadID, known.Sightings); err != nil {
+		return err
+	}
+	if err := s.saveRecognition(ctx, u.UploadID, known.Recognition); err != nil {
 		return err
 	}
 	return s.saveReports(ctx, reports)

@@ -106,6 +106,7 @@ func TestRecords(t *testing.T, fresh func(t *testing.T) (open func(t *testing.T)
 		{"SightingsAtStop", testSightingsAtStop},
 		{"SightingsOfEqualBytes", testSightingsOfEqualBytes},
 		{"SightingsManyOfOneVisit", testSightingsManyOfOneVisit},
+		{"Recognitions", testRecognitions},
 		{"Clusters", testClusters},
 		{"SamePhotoAtOnce", testSamePhotoAtOnce},
 		{"OneDeliveryAtOnce", testOneDeliveryAtOnce},

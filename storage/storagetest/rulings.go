@@ -34,7 +34,7 @@ func testRulings(t *testing.T, r Records) {
 	waiting(uploads[0], uploads[2])
 
 	ruling := func(u audit.Upload, kind audit.RulingKind, reason audit.Reason, minutes float64) audit.Ruling {
-		return audit.Ruling{RulingID: newID("ruling"), UploadID: u.UploadID, Kind: kind, Reason: reason, Note: "a \"word\"", RuledBy: "token:1", RuledAt: at(minutes)}
+		return audit.Ruling{RulingID: newID("ruling"), UploadID: u.UploadID, Kind: kind, Reason: reason, Note: "a \"word\"", Landmark: "no", RuledBy: "token:1", RuledAt: at(minutes)}
 	}
 	_, err := r.AddRuling(t.Context(), ruling(audit.Upload{UploadID: "none"}, audit.RuledAccept, "", 10))
 	wantCode(t, "AddRuling without its upload", err, audit.CodeNotFound)

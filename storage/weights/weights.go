@@ -16,6 +16,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"porchlight/audit/vision/head"
 )
 
 // The names that the files have in the folder.
@@ -92,6 +94,9 @@ type Set struct {
 	Alphabet     []byte
 	Objects      []byte
 	Descriptions []string // name, version and digest of each model
+
+	Head      *head.Head // nil where none was trained that fits
+	HeadFault error      // why a head that is there does not fit
 }
 
 // Load reads the files. It fails with [ErrAbsent] where there is none, and on any file
@@ -138,6 +143,13 @@ func Load(dir string) (*Set, error) {
 	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
+	}
+	h, err := LoadHead(dir)
+	switch {
+	case err == nil:
+		s.Head, s.Descriptions = h, append(s.Descriptions, h.String())
+	case !errors.Is(err, fs.ErrNotExist):
+		s.HeadFault = err
 	}
 	return s, nil
 }

@@ -6,13 +6,17 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"porchlight/audit/vision/head"
 )
 
 // pinned puts other files into the catalogue for a test: a plain one and a converted one.
@@ -126,5 +130,36 @@ func TestLoadRefusesAnotherDigest(t *testing.T) {
 		if _, err := Load(dir); err == nil || errors.Is(err, ErrAbsent) || !strings.Contains(err.Error(), "plain.onnx") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestHead(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := LoadHead(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("none was trained: %v", err)
+	}
+	h := &head.Head{Version: head.Version, Backbone: Backbone(), TrainedAt: time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC), Photos: 60, Yes: 30, Stops: 9,
+		Accuracy: .9, Threshold: .5, Mean: []float32{0}, Deviation: []float32{1}, Weights: []float32{2}}
+	if err := SaveHead(dir, h); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := LoadHead(dir)
+	if err != nil || kept.Accuracy != .9 || kept.String() == "" {
+		t.Errorf("%+v, %v", kept, err)
+	}
+	h.Backbone = strings.Repeat("0", 64)
+	if err := SaveHead(dir, h); err != nil { // in the place of the one before
+		t.Fatal(err)
+	}
+	if _, err := LoadHead(dir); !errors.Is(err, ErrOtherBackbone) {
+		t.Errorf("trained on another backbone: %v", err)
+	}
+	h.Deviation[0] = 0
+	if err := SaveHead(dir, h); err == nil {
+		t.Error("a head that cannot be read again is kept")
+	}
+	left, _ := os.ReadDir(dir)
+	if len(left) != 1 {
+		t.Errorf("%d files in the folder, want the head alone", len(left))
 	}
 }

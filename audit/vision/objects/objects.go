@@ -54,22 +54,32 @@ func NewDetector(n vision.Network) *Detector { return &Detector{n, anchors()} }
 // the four corners and the middle, 60% of each side.
 var tiles = []vision.Box{{0, 0, .6, .6}, {.4, 0, 1, .6}, {0, .4, .6, 1}, {.4, .4, 1, 1}, {.2, .2, .8, .8}}
 
-// Detect finds packages and persons, the best score first.
-func (d *Detector) Detect(ctx context.Context, img *image.RGBA) ([]vision.Detection, error) {
-	found, err := d.pass(ctx, img, vision.Box{0, 0, 1, 1})
+// whole is all of a photo.
+var whole = vision.Box{0, 0, 1, 1}
+
+// Detect finds packages and persons, the best score first. pooled is what the network's
+// backbone makes of the whole photo, where the network tells that as its third output.
+func (d *Detector) Detect(ctx context.Context, img *image.RGBA) (found []vision.Detection, pooled []float32, err error) {
+	found, pooled, err = d.pass(ctx, img, whole)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !hasPackage(found) {
 		for _, tile := range tiles {
-			more, err := d.pass(ctx, img, tile)
+			more, _, err := d.pass(ctx, img, tile)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			found = append(found, more...)
 		}
 	}
-	return vision.Suppress(found, overlap), nil
+	return vision.Suppress(found, overlap), pooled, nil
+}
+
+// Pooled is what the network's backbone makes of the whole photo.
+func (d *Detector) Pooled(ctx context.Context, img *image.RGBA) ([]float32, error) {
+	_, pooled, err := d.pass(ctx, img, whole)
+	return pooled, err
 }
 
 func hasPackage(found []vision.Detection) bool {
@@ -82,17 +92,19 @@ func hasPackage(found []vision.Detection) bool {
 }
 
 // pass runs the model over a part of the photo.
-func (d *Detector) pass(ctx context.Context, img *image.RGBA, part vision.Box) ([]vision.Detection, error) {
+func (d *Detector) pass(ctx context.Context, img *image.RGBA, part vision.Box) (found []vision.Detection, pooled []float32, err error) {
 	w, h := float64(img.Rect.Dx()), float64(img.Rect.Dy())
 	from := image.Rect(int(part[0]*w), int(part[1]*h), int(math.Ceil(part[2]*w)), int(math.Ceil(part[3]*h))).Add(img.Rect.Min)
 	out, err := d.network(ctx, input(img, from))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if len(out) > 2 {
+		pooled, out = out[2].Data, out[:2]
 	}
 	if len(out) != 2 || len(out[0].Data) != 4*len(d.anchors) || len(out[1].Data) != classes*len(d.anchors) {
-		return nil, fmt.Errorf("objects: the model answered %d tensors of the wrong shape", len(out))
+		return nil, nil, fmt.Errorf("objects: the model answered %d tensors of the wrong shape", len(out))
 	}
-	var found []vision.Detection
 	for i, a := range d.anchors {
 		for class, label := range labels {
 			score := 1 / (1 + math.Exp(-float64(out[1].Data[i*classes+class])))
@@ -107,7 +119,7 @@ func (d *Detector) pass(ctx context.Context, img *image.RGBA, part vision.Box) (
 			found = append(found, vision.Detection{Label: label, Score: score, Box: place(box, part)})
 		}
 	}
-	return vision.Suppress(found, overlap), nil
+	return vision.Suppress(found, overlap), pooled, nil
 }
 
 // place turns shares of a part into shares of the photo.

@@ -54,7 +54,7 @@ func TestTiles(t *testing.T) {
 		"a person is no package":      {4, small, 6, func(int) float32 { return sureOf }, 6},
 	} {
 		passes := 0
-		found, err := NewDetector(answers(&passes, tt.class, tt.at, tt.logit)).Detect(t.Context(), img)
+		found, _, err := NewDetector(answers(&passes, tt.class, tt.at, tt.logit)).Detect(t.Context(), img)
 		if err != nil || passes != tt.passes {
 			t.Errorf("%s: %d passes, want %d: %v", name, passes, tt.passes, err)
 		}
@@ -74,7 +74,7 @@ func TestFrameIsNoPackage(t *testing.T) {
 		out[0].Data[4*1911+2], out[0].Data[4*1911+3] = 5, 5 // e times the anchor's sides
 		return out, err
 	}
-	found, err := NewDetector(wide).Detect(t.Context(), image.NewRGBA(image.Rect(0, 0, 40, 30)))
+	found, _, err := NewDetector(wide).Detect(t.Context(), image.NewRGBA(image.Rect(0, 0, 40, 30)))
 	if err != nil || len(found) != 0 {
 		t.Errorf("found %v: %v", found, err)
 	}
@@ -86,7 +86,7 @@ func TestWrongShapesAreErrors(t *testing.T) {
 		func(context.Context, vision.Tensor) ([]vision.Tensor, error) { return nil, errors.New("no") },
 		func(context.Context, vision.Tensor) ([]vision.Tensor, error) { return []vision.Tensor{{}, {}}, nil },
 	} {
-		if _, err := NewDetector(n).Detect(t.Context(), img); err == nil {
+		if _, _, err := NewDetector(n).Detect(t.Context(), img); err == nil {
 			t.Error("no error")
 		}
 	}

@@ -1,6 +1,10 @@
 package onnx
 
-import "google.golang.org/protobuf/encoding/protowire"
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
 
 // Names lists a model's inputs and outputs in its order, without running it.
 func Names(model []byte) (inputs, outputs []string, err error) {
@@ -32,6 +36,33 @@ func Names(model []byte) (inputs, outputs []string, err error) {
 		}
 	}
 	return inputs, outputs, err
+}
+
+// Pool adds an output to a model: the means of a tensor's planes, one of each channel.
+func Pool(model []byte, tensor, output string) ([]byte, error) {
+	var out []byte
+	found := false
+	err := each(model, func(f field) error {
+		if f.number != modelGraph || f.kind != protowire.BytesType {
+			out = append(out, f.whole...)
+			return nil
+		}
+		err := each(f.value, func(n field) error {
+			if n.number == graphNode && n.kind == protowire.BytesType {
+				found = found || nameOf(n.value, nodeOutput) == tensor
+			}
+			return nil
+		})
+		node, _ := Node{Op: "GlobalAveragePool", Inputs: []string{tensor}, Outputs: []string{output}}.marshal()
+		graph := message(append([]byte(nil), f.value...), graphNode, node)
+		graph = message(graph, graphOutput, Value{Name: output, Type: Float32, Shape: []int64{1, -1, 1, 1}}.marshal())
+		out = message(out, modelGraph, graph)
+		return err
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("onnx: the model has no tensor %s", tensor)
+	}
+	return out, err
 }
 
 // nameOf is a text field of a message; "" where there is none.

@@ -42,3 +42,29 @@ func FuzzNames(f *testing.F) {
 	f.Add(b)
 	f.Fuzz(func(t *testing.T, b []byte) { Names(b) })
 }
+
+func TestPool(t *testing.T) {
+	model, err := Model{Opset: 13, Inputs: []Value{{"in", Float32, []int64{1, 2, 4, 4}}}, Outputs: []Value{{"out", Float32, []int64{1, 2, 4, 4}}},
+		Nodes: []Node{{Op: "Relu", Inputs: []string{"in"}, Outputs: []string{"inner"}}, {Op: "Relu", Inputs: []string{"inner"}, Outputs: []string{"out"}}}}.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pooled, err := Pool(model, "inner", "means")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, outputs, err := Names(pooled)
+	if err != nil || len(outputs) != 2 || outputs[0] != "out" || outputs[1] != "means" {
+		t.Errorf("outputs %v, %v", outputs, err)
+	}
+	g, err := parse(pooled)
+	if err != nil || len(g.nodes) != 3 || g.nodes[2].op != "GlobalAveragePool" || g.nodes[2].inputs[0] != "inner" {
+		t.Errorf("%d nodes, %v", len(g.nodes), err)
+	}
+	if _, err := Pool(model, "other", "means"); err == nil {
+		t.Error("a tensor is pooled that there is not")
+	}
+	if _, err := Pool(model[:len(model)/2], "inner", "means"); err == nil {
+		t.Error("half a model is taken")
+	}
+}

@@ -83,8 +83,9 @@ func (d Driver) Done() int {
 type Photo struct {
 	Upload    audit.Upload
 	Report    audit.Report
-	Leading   *audit.Finding // what the checklist names first; nil where nothing is wrong
-	DeletedAt *time.Time     // past its retention; nil where the photo is kept
+	Leading   *audit.Finding     // what the checklist names first; nil where nothing is wrong
+	DeletedAt *time.Time         // past its retention; nil where the photo is kept
+	Measured  *audit.Measurement // its shape; nil where that is not known
 }
 
 // DriverStop is one stop with its photos and the upload form, which posts multipart

@@ -153,22 +153,22 @@ func full() map[string]Page {
 		}},
 		"driver_stop": DriverStop{Base: driver, Stop: Stop{Delivery: hidden, Required: both, Missing: both[1:], Verdict: audit.Accept},
 			Here:    []audit.Delivery{{TrackingID: "TBA310000000102"}, {TrackingID: "TBA310000000108"}},
-			Photos:  []Photo{{upload(audit.Context), report(audit.Retake, 40, dark, near), leading(dark), nil}, {upload(audit.Context), report(audit.Accept, 95, near, bright), nil, local(15, 0)}},
+			Photos:  []Photo{{upload(audit.Context), report(audit.Retake, 40, dark, near), leading(dark), nil, seen()}, {upload(audit.Context), report(audit.Accept, 95, near, bright), nil, local(15, 0), seen()}},
 			Message: "The photo has 31000000 bytes, 25000000 are the most", Pause: 2 * time.Minute, InAll: 5 * time.Minute,
 			Events: []dispute.Event{{EventID: "E1", Kind: "contact_text", At: now.Add(-3 * time.Minute), Detail: "the phone's position, precise to 12 m"}, {EventID: "E2", Kind: "access_problem", Detail: "the code did not work", At: now}}},
 		"driver_rejects": DriverRejects{driver, 7, 40, []Reject{
-			{Stop: Stop{Delivery: hidden}, Photo: Photo{upload(audit.Context), report(audit.Retake, 40, dark, near), leading(dark), nil}, Made: true},
-			{Stop: Stop{Delivery: next}, Photo: Photo{upload(audit.Placement), report(audit.Review, 60, pair), leading(pair), nil}}}},
+			{Stop: Stop{Delivery: hidden}, Photo: Photo{upload(audit.Context), report(audit.Retake, 40, dark, near), leading(dark), nil, seen()}, Made: true},
+			{Stop: Stop{Delivery: next}, Photo: Photo{upload(audit.Placement), report(audit.Review, 60, pair), leading(pair), nil, seen()}}}},
 		"driver_disputes": DriverDisputes{driver, []DisputeRow{{claim, evidence().Delivery, &soon, nil}, {late, evidence().Delivery, &overdue, nil},
 			{undated, audit.Delivery{}, nil, &dispute.Outcome{Decision: dispute.Overturned}}}, "c/1"},
 		"driver_dispute": DriverDispute{driver, DisputeRow{claim, evidence().Delivery, &soon, nil},
 			dispute.Draft{Subject: "Dispute: delivery TBA310000000101", Text: "Hello,\n\nplease review.\n", Photos: []dispute.Photo{{PhotoID: photoID, Role: audit.Context, Report: report(audit.Accept, 95)}}}},
 		"verdict_retake": DriverVerdict{Base: driver, Stop: Stop{Delivery: hidden, Required: both, Missing: both, Verdict: audit.Retake},
-			Photo: Photo{upload(audit.Context), report(audit.Retake, 40, size, dark, blown, near, houseNr, people), leading(dark), nil}, Next: &next},
+			Photo: Photo{upload(audit.Context), report(audit.Retake, 40, size, dark, blown, near, houseNr, people), leading(dark), nil, seen()}, Next: &next},
 		"verdict_accept": DriverVerdict{Base: driver, Stop: Stop{Delivery: next, Required: one, Verdict: audit.Accept},
-			Photo: Photo{upload(audit.Placement), report(audit.Accept, 95, size, bright, near, houseNr, people), nil, nil}, Next: &hidden, Before: true},
+			Photo: Photo{upload(audit.Placement), report(audit.Accept, 95, size, bright, near, houseNr, people), nil, nil, seen()}, Next: &hidden, Before: true},
 		"verdict_review": DriverVerdict{Base: driver, Stop: Stop{Delivery: hidden, Required: both, Missing: both[1:], Verdict: audit.Review},
-			Photo: Photo{upload(audit.Context), report(audit.Review, 60, size, bright, near, pair), leading(pair), nil}},
+			Photo: Photo{upload(audit.Context), report(audit.Review, 60, size, bright, near, pair), leading(pair), nil, seen()}},
 		"import": ImportClaims{Base: base, Message: "Line 205 is cut off", Summary: &rows.Summary{Created: 133, Updated: 1, Unchanged: 2, RejectedCount: 67,
 			Rejected: []rows.Rejection{{Line: 2, Code: audit.CodeInvalid, Message: "tracking_id is missing"}}}},
 		"agent": Agent{Base: base, Asked: Asked{Search: "12 Elm", Due: OneWeek, Answer: dispute.DisputeClaim, Channel: "stripe", Reason: "not here"}, Claims: []ClaimRow{
@@ -249,7 +249,7 @@ func hostile(t *testing.T) map[string]Page {
 	number := audit.Finding{Check: "house_number", Result: audit.Fail, Value: evil, Advice: evil}
 	r := audit.Report{PhotoID: evil, Checklist: evil, Verdict: evil, Findings: []audit.Finding{f, number}}
 	stop := Stop{Delivery: d, Required: []audit.PhotoRole{evil}, Missing: []audit.PhotoRole{evil}, Verdict: evil}
-	photo := Photo{u, r, &f, nil}
+	photo := Photo{u, r, &f, nil, nil}
 	c := dispute.Claim{ClaimID: evil, TrackingID: evil, Reason: evil, Statement: long, Channel: evil}
 	points := []dispute.Point{{Rule: evil, Text: evil, Source: evil}}
 	ruled := &audit.Ruling{RulingID: evil, UploadID: evil, PhotoID: evil, Kind: evil, Reason: evil, Note: evil, RuledBy: evil, RuledAt: now}

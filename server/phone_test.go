@@ -338,36 +338,6 @@ func TestBrowserKilled(t *testing.T) {
 	}
 }
 
-// Every page of the driver's works for everybody: on a phone, enlarged, in the dark.
-func TestDriversPagesAreSound(t *testing.T) {
-	browsertest.NeedsTime(t)
-	s := newStack(t)
-	s.at(t, audit.Hidden, "T1")
-	s.at(t, audit.FrontDoor, "T2")
-	s.addClaim(t, "C1", "T1")
-	b := scene(91, fixtures.Dark)
-	if r := s.upload(t, audit.Driver, "T1", photoPart(b), part{name: "role", value: "context"}); r.StatusCode != http.StatusCreated {
-		t.Fatalf("%d %s", r.StatusCode, r.body)
-	}
-	p := pocket(t, s)
-	p.start(t, "")
-	p.open(t, "/driver")
-	for name, path := range map[string]string{"stops": "/driver", "stop": "/driver/stops/T1", "verdict": "/driver/stops/T1/photos/" + audit.PhotoID(b), "rejects": "/driver/rejects",
-		"disputes": "/driver/disputes", "dispute": "/driver/disputes/C1", "driver-standing": "/driver/standing"} {
-		p.page.Go(p.front + path)
-		p.page.Wait(`document.readyState === "complete"`)
-		p.page.Sound("driver-" + name)
-	}
-	// With something in the queue, and a verdict.
-	p.page.Go(p.front + "/driver/stops/T2")
-	p.down.Store(true)
-	p.take(t, scene(92, fixtures.Dark))
-	p.page.Wait(`document.querySelector("#now .verdict .advice")`)
-	browsertest.Eval[string](p.page, `document.querySelector('#happenings button[value=texted]').click(), document.getElementById("queue").open = true, ""`)
-	p.page.Wait(`document.getElementById("timer").dataset.step === "wait"`)
-	p.page.Sound("driver-door")
-}
-
 // A driver's first load is light: pages, styles and scripts, all but the check itself.
 func TestFirstLoadIsLight(t *testing.T) {
 	needsCheck(t)

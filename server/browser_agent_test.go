@@ -114,7 +114,7 @@ func (s *stack) agentsMorning(t *testing.T) (packetID, runID string) {
 	must(t, err)
 	run := decodeAs[audit.Run](t, s.as(t, audit.Admin, "POST", "/api/v1/reaudits", "application/json", s.strictRun(t)))
 	// After the run, which would have it taken again.
-	shot("TBA3100000021", fixtures.Scene{Place: 4, Number: "860", Hidden: true, Shot: 2}, "context")
+	shot("TBA3100000001", fixtures.Scene{Place: 1, Number: "12", Hidden: true, Shot: 5}, "close_up")
 	packet := decodeAs[PacketRef](t, s.as(t, audit.Agent, "POST", "/api/v1/claims/CLM-2026-00004/packets", "", ""))
 	return packet.PacketID, run.RunID
 }

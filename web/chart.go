@@ -240,9 +240,12 @@ func Histogram(id, title, unit string, values []float64, limits []Line) Chart {
 		i := int((v - low) / step)
 		c.Columns[min(max(i, 0), bins-1)].Values[0]++
 	}
-	c.Says = fmt.Sprintf("%s, from %s to %s %s", count(len(values), "photo"), number(least), number(most), unit)
+	if !strings.HasPrefix(unit, "%") {
+		unit = " " + unit
+	}
+	c.Says = fmt.Sprintf("%s, from %s to %s%s", count(len(values), "photo"), number(least), number(most), unit)
 	if least == most {
-		c.Says = fmt.Sprintf("%s, all at %s %s", count(len(values), "photo"), number(least), unit)
+		c.Says = fmt.Sprintf("%s, all at %s%s", count(len(values), "photo"), number(least), unit)
 	}
 	for _, l := range limits {
 		c.Says += "; " + l.Label + " " + number(l.At)

@@ -189,7 +189,7 @@ func full() map[string]Page {
 			Photos: []dispute.Photo{{PhotoID: photoID, Original: dispute.Intact, Role: audit.Context, TrackingID: hidden.TrackingID, ReceivedAt: now, Report: report(audit.Accept, 95, near), Measurement: seen()},
 				{PhotoID: strings.Repeat("0", 64), Original: dispute.Missing, Role: audit.CloseUp, ReceivedAt: now, Report: report(audit.Review, 70, bright)}},
 			Integrity: dispute.Integrity{Originals: []dispute.Original{{PhotoID: photoID, Bytes: 3_141_592, State: dispute.Intact}}, Checklists: []string{"guide-2026"}, Rules: "rules-2026", Custody: &custody.Head{Seq: 7, Hash: photoID}}},
-			[]dispute.Channel{{Name: "stripe", Title: "Stripe"}}},
+			[]dispute.Channel{{Name: "stripe", Title: "Stripe"}}, nil},
 		"agent_photo": AgentPhoto{base, photoID, []audit.JudgedUpload{{Upload: upload(audit.Context), Report: report(audit.Accept, 95, near, bright, houseNr), Measurement: *seen()}},
 			[]audit.Report{{ReportID: "R0", Verdict: audit.Review, Score: 60, Checklist: "guide-2025", JudgedAt: now}, {ReportID: "R1"}}, 2},
 		"agent_photo_deleted": AgentPhoto{Base: base, PhotoID: photoID, Zoom: 1, Uploads: []audit.JudgedUpload{{Upload: upload(audit.Context), Report: report(audit.Accept, 95, near), Measurement: *seen(), DeletedAt: local(15, 0)}}},
@@ -239,6 +239,10 @@ const evil = `"><script>alert(1)</script><img src=x onerror=alert(2)>'</title>{{
 
 // hostile is every page with [evil] in each text that comes from outside.
 func hostile(t *testing.T) map[string]Page {
+	tiles, err := NewTiles("https://tiles.example/{z}/{x}/{y}.png?"+evil, evil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Helper()
 	long := evil + strings.Repeat("W", 300)
 	base := Base{Title: evil, Role: audit.Agent, DriverID: evil, Name: long, CSRF: evil, Now: now}
@@ -272,7 +276,7 @@ func hostile(t *testing.T) map[string]Page {
 		"agent_packet": AgentPacket{base, dispute.Packet{PacketID: evil, ClaimID: evil, IssuedAt: now, Claim: c, Delivery: d, Recommendation: dispute.Recommendation{Recommendation: evil, Summary: evil, Reasons: points, Weaknesses: points},
 			Timeline: lines, Undated: lines, NotOnRecord: []string{evil}, Photos: []dispute.Photo{{PhotoID: evil, Original: dispute.Intact, Role: evil, TrackingID: evil, Report: r, Measurement: read}, {PhotoID: evil, Original: evil, Report: r}},
 			Driver: &dispute.DriverRecord{DriverID: evil}, Integrity: dispute.Integrity{Originals: []dispute.Original{{PhotoID: evil, State: evil}}, Checklists: []string{evil}, Rules: evil, Custody: &custody.Head{Seq: 1, Hash: evil}}},
-			[]dispute.Channel{{Name: evil, Title: evil}}},
+			[]dispute.Channel{{Name: evil, Title: evil}}, tiles},
 		"review":      Review{base, &audit.JudgedUpload{Upload: u, Report: r, Measurement: *read, Ruling: ruled}, d, &f, 1, evil, evil, ruled, evil},
 		"agent_photo": AgentPhoto{base, evil, []audit.JudgedUpload{{Upload: u, Report: r, Measurement: *read}}, []audit.Report{r, {ReportID: evil, Checklist: evil, TrackingID: evil}}, 4},
 		"agent_claim": AgentClaim{base, dispute.CaseFile{Claim: c, Evidence: dispute.Evidence{Delivery: d, Photos: []audit.JudgedUpload{{Upload: u, Report: r, Measurement: *read, Ruling: ruled}},
@@ -280,7 +284,7 @@ func hostile(t *testing.T) map[string]Page {
 			Recommendation: dispute.Recommendation{Recommendation: evil, Summary: evil, Reasons: points, Weaknesses: points}, Driver: &dispute.DriverRecord{DriverID: evil}}, lines, lines, []string{evil},
 			[]PacketRow{{evil, now}}, evil, evil, nil,
 			&dispute.Outcome{Decision: evil, Note: evil, DecidedAt: now}, []dispute.Channel{{Name: evil, Title: evil}},
-			dispute.Around{Stop: past, Driver: past}},
+			dispute.Around{Stop: past, Driver: past}, tiles},
 		"standing": DriverStanding{base, evilReport, []standing.Day{{Day: evil, Standing: evil, Changes: []standing.Change{{Figure: evil, From: evil, To: evil}}, Events: evilReport.Events}}, evil, evil},
 		"drivers":  Drivers{base, []standing.Snapshot{{DriverID: evil, Day: evil, Assessment: evilReport.Assessment}}, evil, evil},
 		"reuse":    Reuse{base, evil, 31, []audit.Cluster{{Uploads: []audit.Sighting{{UploadID: evil, PhotoID: evil, TrackingID: evil, DriverID: evil, StopKey: evil}, {PhotoID: evil, TrackingID: evil, DriverID: evil}}}}, evil, evil},

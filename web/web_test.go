@@ -191,7 +191,7 @@ func TestPagesShow(t *testing.T) {
 		{fullPages["driver"], ".stop > span:nth-of-type(2)", []string{"12:00 PM to 2:00 PM PDT", "12:00 PM to 2:00 PM PDT", "2:00 PM to 4:00 PM PDT", "3:00 PM to 5:00 PM PDT", "4:00 PM to 6:00 PM PDT", "Tue, May 5, 2:00 PM to 4:00 PM PDT"}},
 		{fullPages["driver"], ".extras span", []string{"Do not ring", "Ask for the one-time password"}},
 		{fullPages["driver"], ".title .quiet", []string{"3 of 6 done"}},
-		{emptyPages["driver"], ".empty", []string{"No stops today."}},
+		{emptyPages["driver"], ".empty", []string{"No stops today. Your route is listed here when dispatch has sent it."}},
 
 		{fullPages["driver_stop"], "form[action='/driver/stops/TBA310000000101/photos'][enctype='multipart/form-data'] button", []string{"Check photo"}},
 		{fullPages["driver_stop"], "form[action='/driver/stops/TBA310000000101/events'] button[name=what]", []string{"I texted", "I called", "They answered", "I left", "Code did not work", "Gate or door locked", "Closed", "Not safe", "Address not found"}},
@@ -199,7 +199,7 @@ func TestPagesShow(t *testing.T) {
 		{fullPages["driver_stop"], "#recorded .words", []string{"I texted, the phone's position, precise to 12 m", "Code did not work"}},
 		{fullPages["driver_rejects"], ".shotcard h2", []string{"1217 NW 62nd St", "860 Elm Terrace Apartments North"}},
 		{fullPages["driver_rejects"], ".shotcard strong", []string{"Turn on the flash or your flashlight, step closer", "Add a photo showing the hidden package close up"}},
-		{emptyPages["driver_rejects"], ".empty", []string{"None. Every photo passed."}},
+		{emptyPages["driver_rejects"], ".empty", []string{"You sent no photo in the last 0 days. What does not pass is listed here, with what to do about it."}},
 		{fullPages["driver_disputes"], ".badge", []string{"Due in 5 hours", "Overdue by 2 days", "Overturned: the delivery was taken as made"}},
 		{emptyPages["driver_disputes"], ".empty", []string{"No claims on your deliveries."}},
 		{fullPages["driver_dispute"], "#subject, #body", []string{"Dispute: delivery TBA310000000101", "Hello, please review."}},

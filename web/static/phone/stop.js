@@ -195,8 +195,8 @@
     chosen = "";
     // The check runs while the photo is written. It waits for a position no longer than
     // somebody at a door does; the photo goes up with its position, checked or not.
-    const place = item.fix ? Promise.resolve(item.fix) : position();
-    const checked = Promise.race([place, pause(1500)]).then((fix) => check(fix ? {...item, fix} : item, bytes, file.type, before));
+    const where = item.fix ? Promise.resolve(item.fix) : position();
+    const checked = Promise.race([where, pause(1500)]).then((fix) => check(fix ? {...item, fix} : item, bytes, file.type, before));
     if (!same) {
       try {
         await app.put(item, new Blob([bytes], {type: file.type}));
@@ -205,7 +205,7 @@
         return;
       }
     }
-    const placed = place.then((fix) => fix && !item.fix && porchlight.change(item.id, {fix}));
+    const withPlace = where.then((fix) => fix && !item.fix && porchlight.change(item.id, {fix}));
     const out = await checked, told = {};
     if (out && out.type === "answer") {
       camera.dataset.took = JSON.stringify(out.took);
@@ -217,7 +217,7 @@
         if (now.dataset.about !== item.id) byPhone(told);
       }
     }
-    await placed;
+    await withPlace;
     await porchlight.change(item.id, {...told, holdUntil: 0});
     app.flush();
     const late = await porchlight.item(item.id);

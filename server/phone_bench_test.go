@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -71,9 +72,10 @@ func BenchmarkVerdictAtTheDoor(b *testing.B) {
 			b.Run(name+"/"+when, func(b *testing.B) {
 				p := pocket(b, s)
 				p.start(b, "", chromedp.ExecPath(one))
-				var all, decode, check float64
+				var all []float64
+				var decode, check float64
 				for b.Loop() {
-					if when != "ready" || all == 0 {
+					if when != "ready" || all == nil {
 						p.open(b, "/driver/stops/T1")
 						browsertest.Eval[bool](p.page, stopwatch)
 						if when != "opened" {
@@ -95,13 +97,15 @@ func BenchmarkVerdictAtTheDoor(b *testing.B) {
 					if when == "opened" {
 						from = "0"
 					}
-					all += browsertest.Eval[float64](p.page, "self.shown - "+from)
+					all = append(all, browsertest.Eval[float64](p.page, "self.shown - "+from))
 					took := browsertest.Eval[struct{ Decode, Check float64 }](p.page, `JSON.parse(document.getElementById("camera").dataset.took)`)
 					decode, check = decode+took.Decode, check+took.Check
 				}
 				n := float64(b.N)
 				b.ReportMetric(float64(size.Width*size.Height)/1e6, "MP")
-				b.ReportMetric(all/n, "ms/verdict")
+				slices.Sort(all) // what else the machine does moves some of them
+				b.ReportMetric(all[len(all)/2], "ms/verdict")
+				b.ReportMetric(all[0], "ms/least")
 				b.ReportMetric(decode/n, "ms/decode")
 				b.ReportMetric(check/n, "ms/check")
 				b.ReportMetric(0, "ns/op")

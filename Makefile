@@ -4,7 +4,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 DIR     ?= screenshots
 BUILD   := go build -ldflags "-s -w -X main.version=$(VERSION)"
 
-.PHONY: all build wasm demo test lint bench pages screenshots fuzz clean
+.PHONY: all build wasm demo test lint bench pages lighthouse screenshots fuzz clean
 
 all: build
 
@@ -25,11 +25,14 @@ test: ## all tests, with a real Postgres, S3 server and browser, which it instal
 lint: ## formatting, vet, and the arrows between packages
 	.ci/lint
 
-bench: build ## speed, as ratios to the JPEG decoder's own
+bench: build ## speed: as ratios to the JPEG decoder's own, at the door, and under load
 	.ci/bench
 
 pages: wasm ## every page in a real browser: axe-core, 360 px, enlarged, in the dark
-	PORCHLIGHT_TEST_PAGES=1 .ci/servers.sh go test -count=1 -timeout 60m -run 'PagesInABrowser|PagesAreSound|DriversDay|BrowserKilled' ./server
+	PORCHLIGHT_TEST_PAGES=1 .ci/servers.sh go test -count=1 -timeout 60m -run 'InABrowser|AreSound|DriversDay|BrowserKilled' ./server
+
+lighthouse: wasm ## Lighthouse's scores of the pages, 95 at least
+	.ci/lighthouse
 
 screenshots: wasm ## pictures of the pages, light and dark, on a phone and a desktop, into DIR (default screenshots)
 	mkdir -p "$(DIR)"

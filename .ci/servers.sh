@@ -26,6 +26,7 @@ set -euo pipefail
 versitygw_version=v1.8.0
 oidc_provider_version=9.13.3
 axe_version=4.14.1
+. "$(dirname "${BASH_SOURCE[0]}")/npm.sh"
 
 say() { printf 'servers: %s\n' "$*" >&2; }
 die() {
@@ -199,19 +200,6 @@ start_postgres() {
   done
   cat "$work/postgres/server.log" >&2
   die "Postgres does not start"
-}
-
-# npm_package NAME VERSION installs a package of npm's, once, into the folder that it prints.
-npm_package() {
-  local folder=${PORCHLIGHT_CACHE:-${HOME:-$work}/.cache/porchlight}/$1-$2
-  if [[ ! -d $folder ]]; then
-    command -v node >/dev/null && command -v npm >/dev/null || return
-    say "installing $1 $2"
-    mkdir -p "$(dirname "$folder")"
-    npm install --prefix "$folder.$$" --no-audit --no-fund --loglevel=error "$1@$2" >&2 || { rm -rf "$folder.$$" && return 1; }
-    mv "$folder.$$" "$folder"
-  fi
-  printf '%s\n' "$folder"
 }
 
 # find_oidc_provider finds oidc-provider. Without it a small provider in the test binary is

@@ -177,7 +177,7 @@ func TestEveryRouteAnswersEveryCaller(t *testing.T) {
 }
 
 // callers are the secrets of the columns' tokens.
-func (s *stack) callers(t *testing.T) map[string]string {
+func (s *stack) callers(t testing.TB) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	for _, role := range audit.Roles {
@@ -198,7 +198,7 @@ func (s *stack) callers(t *testing.T) map[string]string {
 }
 
 // call makes a request with a secret: on a page by session, with its csrf field.
-func (s *stack) call(t *testing.T, method, path, key, secret string) *http.Request {
+func (s *stack) call(t testing.TB, method, path, key, secret string) *http.Request {
 	t.Helper()
 	contentType, body := "application/json", sends[key]
 	var session *http.Cookie
@@ -224,7 +224,7 @@ func (s *stack) call(t *testing.T, method, path, key, secret string) *http.Reque
 const sessionField = "csrf-1"
 
 // session begins one without signing in, and gives its cookie.
-func (s *stack) session(t *testing.T, who credential) *http.Cookie {
+func (s *stack) session(t testing.TB, who credential) *http.Cookie {
 	t.Helper()
 	ctx, err := s.sessions.Load(t.Context(), "")
 	must(t, err)
@@ -236,7 +236,7 @@ func (s *stack) session(t *testing.T, who credential) *http.Cookie {
 }
 
 // signedIn signs a role in on a page.
-func (s *stack) signedIn(t *testing.T, role audit.Role) *http.Cookie {
+func (s *stack) signedIn(t testing.TB, role audit.Role) *http.Cookie {
 	t.Helper()
 	r := s.send(t, s.request(t, "POST", "/signin", "application/x-www-form-urlencoded", strings.NewReader("token="+s.secrets[role])))
 	for _, c := range r.Cookies() {

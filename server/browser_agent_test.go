@@ -113,6 +113,8 @@ func (s *stack) agentsMorning(t *testing.T) (packetID, runID string) {
 	_, err = s.db.PutTrack(t.Context(), track)
 	must(t, err)
 	run := decodeAs[audit.Run](t, s.as(t, audit.Admin, "POST", "/api/v1/reaudits", "application/json", s.strictRun(t)))
+	// After the run, which would have it taken again.
+	shot("TBA3100000001", fixtures.Scene{Place: 1, Number: "12", Hidden: true, Shot: 5}, "close_up")
 	packet := decodeAs[PacketRef](t, s.as(t, audit.Agent, "POST", "/api/v1/claims/CLM-2026-00004/packets", "", ""))
 	return packet.PacketID, run.RunID
 }
@@ -216,12 +218,11 @@ func TestAgentPagesInABrowser(t *testing.T) {
 		{"packet", "/agent/packets/" + packet}, {"photo", "/agent/photos/" + photo}, {"photo-large", "/agent/photos/" + photo + "?zoom=2"}, {"review", "/agent/review"},
 		{"fleet", "/agent/fleet"}, {"carrier", "/agent/fleet/carrier"}, {"reuse", "/agent/reuse"}, {"drivers", "/agent/drivers"}, {"driver", "/agent/drivers/D1"},
 		{"reaudits", "/agent/reaudits"}, {"reaudit", "/agent/reaudits/" + run}, {"checklist", "/agent/checklist"}, {"problem", "/agent/claims/none"},
+		{"driver-without", "/agent/drivers/D1?without_claim=CLM-2026-00001"}, {"claims-decided", "/agent?all=1&due=week"},
 	} {
 		t.Run(page.name, func(t *testing.T) {
 			p := b.Open(t, s.url+page.path, cookie)
-			// Pictures further down are loaded when they come into sight.
-			browsertest.Eval[bool](p, `document.querySelectorAll("img").forEach(i => { i.loading = "eager" }); true`)
-			p.Wait(`document.readyState === "complete" && [...document.images].every(i => i.complete && i.naturalWidth > 0)`)
+			p.Wait(seen)
 			p.Sound("agent-" + page.name)
 		})
 	}

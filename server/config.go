@@ -210,6 +210,7 @@ type Config struct {
 	Dispute *dispute.Service
 	Records Records
 	Objects Objects
+	Tiles   *web.Tiles // under maps; nil for none
 	Pages   *web.Pages
 	Log     *slog.Logger     // default [slog.Default]
 	Now     func() time.Time // default [time.Now]

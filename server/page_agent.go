@@ -112,7 +112,8 @@ func (s *Server) showClaim(c *gin.Context, message string) error {
 	if err := s.custody.look(ctx, custody.ClaimViewed, custody.Claim, file.Claim.ClaimID); err != nil {
 		return err
 	}
-	page := web.AgentClaim{Base: s.base(c), CaseFile: file, Message: message, NotOnRecord: file.NotOnRecord()}
+	page := web.AgentClaim{Base: s.base(c), CaseFile: file, Tiles: s.tiles, Message: message, NotOnRecord: file.NotOnRecord()}
+	c.Header("Content-Security-Policy", s.tiles.Policy())
 	page.Timeline, page.Undated = file.Timeline()
 	page.Due = s.dispute.Channels.Due(file.Claim)
 	if page.Outcome, err = s.records.Outcome(ctx, file.Claim.ClaimID); err != nil {
@@ -232,7 +233,8 @@ func (s *Server) packetPage(c *gin.Context) error {
 	if err := s.custody.log(ctx, custody.PacketExported, custody.Packet, p.PacketID); err != nil {
 		return err
 	}
-	return s.render(c, http.StatusOK, web.AgentPacket{Base: s.base(c), Packet: p, Channels: s.channelsByName()})
+	c.Header("Content-Security-Policy", s.tiles.Policy())
+	return s.render(c, http.StatusOK, web.AgentPacket{Base: s.base(c), Packet: p, Channels: s.channelsByName(), Tiles: s.tiles})
 }
 
 // photoPage is GET /agent/photos/{photo_id}.

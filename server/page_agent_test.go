@@ -16,6 +16,7 @@ import (
 
 	"porchlight/audit"
 	"porchlight/audit/dispute"
+	"porchlight/web"
 )
 
 // shown are the texts of a page's elements, spaces folded.
@@ -80,6 +81,30 @@ func TestQueueIsNarrowed(t *testing.T) {
 	for _, query := range []string{"due=soon", "answer=maybe", "q=" + strings.Repeat("x", 201)} {
 		if r, _ := b.open(t, "/agent?"+query); r.StatusCode != http.StatusUnprocessableEntity && r.StatusCode != http.StatusBadRequest {
 			t.Errorf("%.20s: %d", query, r.StatusCode)
+		}
+	}
+}
+
+// A tile server is asked only where one is set, and by the pages with a map alone.
+func TestMapTiles(t *testing.T) {
+	tiles, err := web.NewTiles("https://tiles.example/{z}/{x}/{y}.png", "The map's makers")
+	must(t, err)
+	for _, set := range []*web.Tiles{nil, tiles} {
+		s := newStack(t, func(c *Config) { c.Tiles = set })
+		s.deliveries(t, "T1")
+		s.kept(t, "T1")
+		s.addClaim(t, "C1", "T1")
+		packet := decodeAs[PacketRef](t, s.as(t, audit.Agent, "POST", "/api/v1/claims/C1/packets", "", ""))
+		b := browser{s, s.signedIn(t, audit.Agent)}
+		for _, path := range []string{"/agent/claims/C1", "/agent/packets/" + packet.PacketID} {
+			r, doc := b.open(t, path)
+			drawn, credit := doc.Find(".map image[href^='https://tiles.example/']").Length(), strings.Contains(doc.Find(".map figcaption").Text(), "The map's makers")
+			if r.Header.Get("Content-Security-Policy") != set.Policy() || doc.Find(".map circle").Length() == 0 || drawn > 0 != (set != nil) || credit != (set != nil) {
+				t.Errorf("%s with tiles %v: %d drawn, credit %t, policy %s", path, set, drawn, credit, r.Header.Get("Content-Security-Policy"))
+			}
+		}
+		if r, _ := b.open(t, "/agent"); r.Header.Get("Content-Security-Policy") != web.ContentSecurityPolicy {
+			t.Errorf("the queue's policy is %s", r.Header.Get("Content-Security-Policy"))
 		}
 	}
 }

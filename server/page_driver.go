@@ -56,7 +56,7 @@ func severity(v audit.Verdict) int {
 }
 
 func (s *Server) photoOnPage(u audit.JudgedUpload) web.Photo {
-	p := web.Photo{Upload: u.Upload, Report: u.Report, DeletedAt: u.DeletedAt}
+	p := web.Photo{Upload: u.Upload, Report: u.Report, DeletedAt: u.DeletedAt, Measured: &u.Measurement}
 	if f, ok := s.audit.Checklist().Leading(u.Report); ok {
 		p.Leading = &f
 	}

@@ -36,7 +36,7 @@ type phone struct {
 }
 
 // pocket puts a server before the stack that can go down and come back.
-func pocket(t *testing.T, s *stack) *phone {
+func pocket(t testing.TB, s *stack) *phone {
 	t.Helper()
 	p := &phone{stack: s}
 	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -52,9 +52,9 @@ func pocket(t *testing.T, s *stack) *phone {
 }
 
 // start starts the phone's browser; profile is what it keeps.
-func (p *phone) start(t *testing.T, profile string) {
+func (p *phone) start(t testing.TB, profile string, flags ...chromedp.ExecAllocatorOption) {
 	t.Helper()
-	p.Browser = browsertest.Start(t, profile)
+	p.Browser = browsertest.Start(t, profile, flags...)
 	p.permit("geolocation", "granted")
 }
 
@@ -64,7 +64,7 @@ func (p *phone) permit(name string, setting permission.PermissionSetting) {
 }
 
 // open opens a page as the driver D1, who stands at the stop.
-func (p *phone) open(t *testing.T, path string) {
+func (p *phone) open(t testing.TB, path string) {
 	t.Helper()
 	p.down.Store(false) // after a test that failed
 	c := p.signedIn(t, audit.Driver)
@@ -92,7 +92,7 @@ func (p *phone) keeps(path string) {
 }
 
 // take takes a photo with the page's camera button.
-func (p *phone) take(t *testing.T, b []byte) {
+func (p *phone) take(t testing.TB, b []byte) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "door.jpg")
 	must(t, os.WriteFile(file, b, 0o600))
@@ -112,7 +112,7 @@ func (p *phone) queued() string {
 }
 
 // recorded waits until a delivery has so many photos on record.
-func (p *phone) recorded(t *testing.T, trackingID string, n int) dispute.Evidence {
+func (p *phone) recorded(t testing.TB, trackingID string, n int) dispute.Evidence {
 	t.Helper()
 	for end := time.Now().Add(browsertest.Time); ; time.Sleep(50 * time.Millisecond) {
 		ev, err := p.db.Evidence(context.Background(), trackingID)
@@ -127,7 +127,7 @@ func (p *phone) recorded(t *testing.T, trackingID string, n int) dispute.Evidenc
 }
 
 // at imports deliveries of D1 at the place where the phone stands.
-func (s *stack) at(t *testing.T, instruction audit.Instruction, ids ...string) {
+func (s *stack) at(t testing.TB, instruction audit.Instruction, ids ...string) {
 	t.Helper()
 	lat, lon, start := 40.7501, -73.9967, time.Now()
 	for i, id := range ids {
@@ -142,7 +142,7 @@ func scene(place uint64, defect fixtures.Defect) []byte {
 	return fixtures.Scene{Place: place, Number: "12", Width: 1200, Height: 900, Defect: defect, Night: defect == fixtures.Dark}.JPEG()
 }
 
-func needsCheck(t *testing.T) {
+func needsCheck(t testing.TB) {
 	t.Helper()
 	if web.AssetPath("phone/porchlight.wasm") == "" {
 		if os.Getenv("PORCHLIGHT_TEST_REQUIRE") != "" {
@@ -336,36 +336,6 @@ func TestBrowserKilled(t *testing.T) {
 	if u := ev.Photos[0].Upload; u.PhotoID != audit.PhotoID(photo) || u.CapturedAt == nil || u.Role != audit.Placement {
 		t.Errorf("upload = %+v", u)
 	}
-}
-
-// Every page of the driver's works for everybody: on a phone, enlarged, in the dark.
-func TestDriversPagesAreSound(t *testing.T) {
-	browsertest.NeedsTime(t)
-	s := newStack(t)
-	s.at(t, audit.Hidden, "T1")
-	s.at(t, audit.FrontDoor, "T2")
-	s.addClaim(t, "C1", "T1")
-	b := scene(91, fixtures.Dark)
-	if r := s.upload(t, audit.Driver, "T1", photoPart(b), part{name: "role", value: "context"}); r.StatusCode != http.StatusCreated {
-		t.Fatalf("%d %s", r.StatusCode, r.body)
-	}
-	p := pocket(t, s)
-	p.start(t, "")
-	p.open(t, "/driver")
-	for name, path := range map[string]string{"stops": "/driver", "stop": "/driver/stops/T1", "verdict": "/driver/stops/T1/photos/" + audit.PhotoID(b), "rejects": "/driver/rejects",
-		"disputes": "/driver/disputes", "dispute": "/driver/disputes/C1", "driver-standing": "/driver/standing"} {
-		p.page.Go(p.front + path)
-		p.page.Wait(`document.readyState === "complete"`)
-		p.page.Sound("driver-" + name)
-	}
-	// With something in the queue, and a verdict.
-	p.page.Go(p.front + "/driver/stops/T2")
-	p.down.Store(true)
-	p.take(t, scene(92, fixtures.Dark))
-	p.page.Wait(`document.querySelector("#now .verdict .advice")`)
-	browsertest.Eval[string](p.page, `document.querySelector('#happenings button[value=texted]').click(), document.getElementById("queue").open = true, ""`)
-	p.page.Wait(`document.getElementById("timer").dataset.step === "wait"`)
-	p.page.Sound("driver-door")
 }
 
 // A driver's first load is light: pages, styles and scripts, all but the check itself.

@@ -52,6 +52,7 @@ type Server struct {
 	crossOrigin *http.CrossOriginProtection
 	custody     *disclosures
 	targets     *standing.Targets
+	tiles       *web.Tiles // nil for none
 
 	uploads    chan struct{} // a place for each photo held
 	drawing    chan struct{} // a place for each preview drawn
@@ -84,7 +85,7 @@ func New(c Config) (*Server, error) {
 	limits := c.Limits.withDefaults()
 	s := &Server{
 		audit: c.Audit, dispute: c.Dispute, records: c.Records, objects: c.Objects, pages: c.Pages,
-		log: c.Log, now: c.Now, newID: c.NewID, limits: limits, secure: c.Secure, webhookPrivate: c.WebhookPrivate, metricsToken: c.MetricsToken, targets: cmp.Or(c.Targets, standing.Targets2026()),
+		log: c.Log, now: c.Now, newID: c.NewID, limits: limits, secure: c.Secure, webhookPrivate: c.WebhookPrivate, metricsToken: c.MetricsToken, targets: cmp.Or(c.Targets, standing.Targets2026()), tiles: c.Tiles,
 		metrics: newMetrics(c.Version, append(slices.Clip(c.Collectors), newReauditFigures(c.Records, c.Log))...), sessions: newSessions(c, limits), crossOrigin: http.NewCrossOriginProtection(),
 		custody: newDisclosures(c.Records, c.Now),
 		signIns: newThrottle(limits.SignIns), bearers: newTokenGuard(limits.FailedTokens),

@@ -43,7 +43,7 @@ type stack struct {
 }
 
 // open opens the stores, counted as the program has them.
-func (s *stack) open(t *testing.T) ObjectStore {
+func (s *stack) open(t testing.TB) ObjectStore {
 	t.Helper()
 	objects, err := dir.Open(filepath.Join(s.path, "objects"))
 	must(t, err)
@@ -75,7 +75,7 @@ func (j *journal) String() string {
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // newStack starts one. The driver's token is driver D1's.
-func newStack(t *testing.T, change ...func(*Config)) *stack {
+func newStack(t testing.TB, change ...func(*Config)) *stack {
 	t.Helper()
 	s := &stack{path: t.TempDir(), secrets: map[audit.Role]string{}, tokens: map[audit.Role]audit.Token{}, log: &journal{}, stores: NewStoreMetrics()}
 	objects := s.open(t)
@@ -116,7 +116,7 @@ func newStack(t *testing.T, change ...func(*Config)) *stack {
 	return s
 }
 
-func (s *stack) addToken(t *testing.T, role audit.Role, ttl time.Duration) {
+func (s *stack) addToken(t testing.TB, role audit.Role, ttl time.Duration) {
 	t.Helper()
 	driver := ""
 	if role == audit.Driver {
@@ -128,7 +128,7 @@ func (s *stack) addToken(t *testing.T, role audit.Role, ttl time.Duration) {
 	s.secrets[role], s.tokens[role] = secret, token
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ type reply struct {
 	body []byte
 }
 
-func (r reply) problem(t *testing.T) Problem {
+func (r reply) problem(t testing.TB) Problem {
 	t.Helper()
 	if got := r.Header.Get("Content-Type"); got != problemMedia {
 		t.Errorf("Content-Type = %q, want %q (%d: %s)", got, problemMedia, r.StatusCode, r.body)
@@ -149,7 +149,7 @@ func (r reply) problem(t *testing.T) Problem {
 	return decodeAs[Problem](t, r)
 }
 
-func decodeAs[T any](t *testing.T, r reply) T {
+func decodeAs[T any](t testing.TB, r reply) T {
 	t.Helper()
 	var v T
 	if err := json.Unmarshal(r.body, &v); err != nil {
@@ -161,7 +161,7 @@ func decodeAs[T any](t *testing.T, r reply) T {
 // plain does not follow redirects.
 var plain = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
-func (s *stack) send(t *testing.T, r *http.Request) reply {
+func (s *stack) send(t testing.TB, r *http.Request) reply {
 	t.Helper()
 	resp, err := plain.Do(r)
 	must(t, err)
@@ -171,7 +171,7 @@ func (s *stack) send(t *testing.T, r *http.Request) reply {
 	return reply{resp, b}
 }
 
-func (s *stack) request(t *testing.T, method, path, contentType string, body io.Reader) *http.Request {
+func (s *stack) request(t testing.TB, method, path, contentType string, body io.Reader) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, s.url+path, body)
 	must(t, err)
@@ -182,14 +182,14 @@ func (s *stack) request(t *testing.T, method, path, contentType string, body io.
 }
 
 // as sends a request with a role's token.
-func (s *stack) as(t *testing.T, role audit.Role, method, path, contentType, body string) reply {
+func (s *stack) as(t testing.TB, role audit.Role, method, path, contentType, body string) reply {
 	t.Helper()
 	r := s.request(t, method, path, contentType, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+s.secrets[role])
 	return s.send(t, r)
 }
 
-func (s *stack) get(t *testing.T, role audit.Role, path string) reply {
+func (s *stack) get(t testing.TB, role audit.Role, path string) reply {
 	t.Helper()
 	return s.as(t, role, "GET", path, "", "")
 }
@@ -197,7 +197,7 @@ func (s *stack) get(t *testing.T, role audit.Role, path string) reply {
 const ndjson = "application/x-ndjson"
 
 // deliveries imports deliveries of D1 (and of D2, whose ids begin with other).
-func (s *stack) deliveries(t *testing.T, ids ...string) {
+func (s *stack) deliveries(t testing.TB, ids ...string) {
 	t.Helper()
 	var b strings.Builder
 	for _, id := range ids {
@@ -243,7 +243,7 @@ func multipartForm(t testing.TB, parts ...part) (contentType string, body []byte
 	return w.FormDataContentType(), b.Bytes()
 }
 
-func (s *stack) upload(t *testing.T, role audit.Role, trackingID string, parts ...part) reply {
+func (s *stack) upload(t testing.TB, role audit.Role, trackingID string, parts ...part) reply {
 	t.Helper()
 	ct, b := multipartForm(t, parts...)
 	return s.as(t, role, "POST", "/api/v1/deliveries/"+trackingID+"/photos", ct, string(b))
@@ -257,7 +257,7 @@ var doorstep = sync.OnceValue(func() []byte {
 })
 
 // kept uploads the doorstep for a delivery and answers what came of it.
-func (s *stack) kept(t *testing.T, trackingID string) Uploaded {
+func (s *stack) kept(t testing.TB, trackingID string) Uploaded {
 	t.Helper()
 	r := s.upload(t, audit.Driver, trackingID, photoPart(doorstep()))
 	if r.StatusCode != http.StatusCreated {
@@ -267,7 +267,7 @@ func (s *stack) kept(t *testing.T, trackingID string) Uploaded {
 }
 
 // claim imports a claim.
-func (s *stack) addClaim(t *testing.T, id, trackingID string) {
+func (s *stack) addClaim(t testing.TB, id, trackingID string) {
 	t.Helper()
 	must(t, func() error {
 		_, err := s.db.PutClaims(context.Background(), []dispute.Claim{{ClaimID: id, TrackingID: trackingID}}, time.Now())

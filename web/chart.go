@@ -181,7 +181,11 @@ func (c Chart) Labels() []Tick {
 	every := (n + room - 1) / room
 	var out []Tick
 	for i := 0; i < n; i += every {
-		out = append(out, Tick{X: chartLeft + (float64(i)+0.5)*width, Y: chartHeight - 8, Label: c.Columns[i].Label})
+		middle := 0.5
+		if c.Of == "from" { // a histogram's column begins at its label
+			middle = 0
+		}
+		out = append(out, Tick{X: chartLeft + (float64(i)+middle)*width, Y: chartHeight - 8, Label: c.Columns[i].Label})
 	}
 	return out
 }
@@ -193,7 +197,7 @@ func (c Chart) Limits() []Tick {
 	var out []Tick
 	named := 0 // the last with a label
 	for i, l := range slices.SortedStableFunc(slices.Values(c.Lines), func(a, b Line) int { return cmp.Compare(a.At, b.At) }) {
-		t := Tick{X: chartLeft + min(max(l.At, 0), 1)*(chartWidth-chartLeft-chartRight), Y: chartTop - 5, Label: l.Label}
+		t := Tick{X: chartLeft + min(max(l.At, 0), 1)*(chartWidth-chartLeft-chartRight), Y: chartTop - 7, Label: l.Label}
 		if i > 0 && t.X-out[named].X < labelWidth {
 			out[named].Label += ", " + t.Label
 			t.Label = ""
@@ -205,7 +209,7 @@ func (c Chart) Limits() []Tick {
 	return out
 }
 
-// histogramBins is how many columns a histogram has.
+// histogramBins is how many columns a histogram has at most.
 const histogramBins = 24
 
 // Histogram draws how often values occur, with the limits that they are held against. The
@@ -224,27 +228,41 @@ func Histogram(id, title, unit string, values []float64, limits []Line) Chart {
 	if high <= low {
 		high = low + 1
 	}
-	room := (high - low) * 0.04
-	if low >= 0 { // distances and shares begin at nothing
-		low = max(low-room, 0)
-	} else {
-		low -= room
-	}
-	high += room
-	step := (high - low) / histogramBins
-	for i := range histogramBins {
+	// Columns begin at round numbers, and one more than is needed keeps the last limit off the edge.
+	step := roundStep((high - low) / (histogramBins - 2))
+	low = math.Floor(low/step) * step
+	bins := int((high-low)/step) + 2
+	high = low + float64(bins)*step
+	for i := range bins {
 		c.Columns = append(c.Columns, Column{Label: number(low + float64(i)*step), Values: []float64{0}})
 	}
 	for _, v := range values {
 		i := int((v - low) / step)
-		c.Columns[min(max(i, 0), histogramBins-1)].Values[0]++
+		c.Columns[min(max(i, 0), bins-1)].Values[0]++
 	}
-	c.Says = fmt.Sprintf("%d photos, from %s to %s %s", len(values), number(least), number(most), unit)
+	if !strings.HasPrefix(unit, "%") {
+		unit = " " + unit
+	}
+	c.Says = fmt.Sprintf("%s, from %s to %s%s", count(len(values), "photo"), number(least), number(most), unit)
+	if least == most {
+		c.Says = fmt.Sprintf("%s, all at %s%s", count(len(values), "photo"), number(least), unit)
+	}
 	for _, l := range limits {
 		c.Says += "; " + l.Label + " " + number(l.At)
 		c.Lines = append(c.Lines, Line{At: (l.At - low) / (high - low), Label: l.Label})
 	}
 	return c
+}
+
+// roundStep is the least of 1, 2 and 5 times a power of ten that is no smaller.
+func roundStep(least float64) float64 {
+	power := math.Pow(10, math.Floor(math.Log10(least)))
+	for _, n := range []float64{1, 2, 5} {
+		if n*power >= least*(1-1e-9) {
+			return n * power
+		}
+	}
+	return 10 * power
 }
 
 // middle is the range of all values but for the lowest and the highest of a hundred.

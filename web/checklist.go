@@ -123,19 +123,32 @@ func (t *Trial) Histograms() []Chart {
 		return nil
 	}
 	for i := 0; i < len(t.limits); {
-		check, unit := t.limits[i].Check, t.units[t.limits[i].Check]
+		check := t.limits[i].Check
+		unit, scale := scaled(t.units[check])
+		values := make([]float64, len(t.values[check]))
+		for k, v := range t.values[check] {
+			values[k] = v * scale
+		}
 		var lines []Line
 		for ; i < len(t.limits) && t.limits[i].Check == check; i++ {
 			word, _, _ := strings.Cut(t.limits[i].Key, "_")
-			lines = append(lines, Line{t.limits[i].Value, map[string]string{"radius": "pass", "max": "most"}[word] + map[string]string{"fail": "fail", "warn": "warn"}[word]})
+			lines = append(lines, Line{t.limits[i].Value * scale, map[string]string{"radius": "pass", "max": "most"}[word] + map[string]string{"fail": "fail", "warn": "warn"}[word]})
 		}
 		title := checkWords(check)
 		if unit != "" {
 			title += fmt.Sprintf(" (%s)", unit)
 		}
-		out = append(out, Histogram("h-"+idWord(check), title, unit, t.values[check], lines))
+		out = append(out, Histogram("h-"+idWord(check), title, unit, values, lines))
 	}
 	return out
+}
+
+// scaled is the unit that a histogram has for a finding's, and what values are multiplied by.
+func scaled(unit string) (words string, by float64) {
+	if of, ok := strings.CutPrefix(unit, "share of "); ok {
+		return "% of " + of, 100
+	}
+	return strings.Replace(unit, "luma 0-255", "of 255", 1), 1
 }
 
 // idWord is a name as part of an element's id: letters, digits and hyphens.

@@ -124,6 +124,7 @@ type AgentClaim struct {
 	Outcome     *dispute.Outcome
 	Channels    []dispute.Channel // in order of name
 	Around      dispute.Around    // earlier claims at the stop and on the driver's packages
+	Tiles       *Tiles            // under the map; nil for none
 }
 
 func (AgentClaim) template() string  { return "agent_claim.html" }
@@ -134,7 +135,7 @@ func (AgentClaim) section() string   { return "claims" }
 func (p AgentClaim) Zone() *time.Location { return p.Evidence.Delivery.Zone() }
 
 // Map is the case's positions drawn in [MapWidth] by [MapHeight]; nil without any.
-func (p AgentClaim) Map() *dispute.Sketch { return drawn(p.Sketch) }
+func (p AgentClaim) Map() *Map { return p.Tiles.drawn(p.Sketch) }
 
 // The size of a drawn map, in its own unit.
 const (
@@ -142,20 +143,13 @@ const (
 	MapHeight = 96
 )
 
-func drawn(sketch func(width, height float64) (dispute.Sketch, bool)) *dispute.Sketch {
-	m, ok := sketch(MapWidth, MapHeight)
-	if !ok {
-		return nil
-	}
-	return &m
-}
-
 // AgentPacket is an issued packet as it is frozen, to be read: GET
 // /agent/packets/{packet_id}.
 type AgentPacket struct {
 	Base
 	dispute.Packet
 	Channels []dispute.Channel // in order of name
+	Tiles    *Tiles            // under the map; nil for none
 }
 
 func (AgentPacket) template() string  { return "agent_packet.html" }
@@ -166,7 +160,7 @@ func (AgentPacket) section() string   { return "claims" }
 func (p AgentPacket) Zone() *time.Location { return p.Delivery.Zone() }
 
 // Map is the packet's positions, drawn; nil without any.
-func (p AgentPacket) Map() *dispute.Sketch { return drawn(p.Packet.Sketch) }
+func (p AgentPacket) Map() *Map { return p.Tiles.drawn(p.Packet.Sketch) }
 
 // Shown tells whether a photo's original was intact, so that there is a preview.
 func (AgentPacket) Shown(photo dispute.Photo) bool { return photo.Original == dispute.Intact }

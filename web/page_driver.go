@@ -122,6 +122,7 @@ type DriverRejects struct {
 
 func (DriverRejects) template() string { return "driver_rejects.html" }
 func (DriverRejects) heading() string  { return "Your rejects" }
+func (DriverRejects) section() string  { return "rejects" }
 
 // Latest is the rejects, the latest first.
 func (p DriverRejects) Latest() []Reject {
@@ -147,6 +148,7 @@ type DriverDisputes struct {
 
 func (DriverDisputes) template() string { return "driver_disputes.html" }
 func (DriverDisputes) heading() string  { return "Your disputes" }
+func (DriverDisputes) section() string  { return "disputes" }
 
 // DriverDispute is a driver's own answer to a claim: GET /driver/disputes/{claim_id}. The
 // message with its photos is at the same address followed by /email.
@@ -157,4 +159,5 @@ type DriverDispute struct {
 }
 
 func (DriverDispute) template() string  { return "driver_dispute.html" }
+func (DriverDispute) section() string   { return "disputes" }
 func (p DriverDispute) heading() string { return "Dispute of claim " + p.Claim.ClaimID }

@@ -49,6 +49,7 @@ type Driver struct {
 
 func (Driver) template() string { return "driver.html" }
 func (Driver) heading() string  { return "Your stops" }
+func (Driver) section() string  { return "stops" }
 
 // Sorted is the stops by their windows' starts, those without one last.
 func (d Driver) Sorted() []Stop {
@@ -83,8 +84,9 @@ func (d Driver) Done() int {
 type Photo struct {
 	Upload    audit.Upload
 	Report    audit.Report
-	Leading   *audit.Finding // what the checklist names first; nil where nothing is wrong
-	DeletedAt *time.Time     // past its retention; nil where the photo is kept
+	Leading   *audit.Finding     // what the checklist names first; nil where nothing is wrong
+	DeletedAt *time.Time         // past its retention; nil where the photo is kept
+	Measured  *audit.Measurement // its shape; nil where that is not known
 }
 
 // DriverStop is one stop with its photos and the upload form, which posts multipart
@@ -102,6 +104,7 @@ type DriverStop struct {
 }
 
 func (DriverStop) template() string { return "driver_stop.html" }
+func (DriverStop) section() string  { return "stops" }
 func (p DriverStop) heading() string {
 	if p.Delivery.Address != "" {
 		return p.Delivery.Address
@@ -126,6 +129,7 @@ type DriverVerdict struct {
 }
 
 func (DriverVerdict) template() string  { return "driver_verdict.html" }
+func (DriverVerdict) section() string   { return "stops" }
 func (p DriverVerdict) heading() string { return verdictWords(p.Photo.Report.Verdict) }
 
 // DriverStanding is a driver's standing with what moved it: GET /driver/standing of the
@@ -148,6 +152,13 @@ func (p DriverStanding) heading() string {
 
 // Own tells that the reader is the driver.
 func (p DriverStanding) Own() bool { return p.Role == audit.Driver }
+
+func (p DriverStanding) section() string {
+	if p.Own() {
+		return "standing"
+	}
+	return "drivers"
+}
 
 // Here is the page's own path, without a claim left out.
 func (p DriverStanding) Here() string {

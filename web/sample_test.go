@@ -153,22 +153,22 @@ func full() map[string]Page {
 		}},
 		"driver_stop": DriverStop{Base: driver, Stop: Stop{Delivery: hidden, Required: both, Missing: both[1:], Verdict: audit.Accept},
 			Here:    []audit.Delivery{{TrackingID: "TBA310000000102"}, {TrackingID: "TBA310000000108"}},
-			Photos:  []Photo{{upload(audit.Context), report(audit.Retake, 40, dark, near), leading(dark), nil}, {upload(audit.Context), report(audit.Accept, 95, near, bright), nil, local(15, 0)}},
+			Photos:  []Photo{{upload(audit.Context), report(audit.Retake, 40, dark, near), leading(dark), nil, seen()}, {upload(audit.Context), report(audit.Accept, 95, near, bright), nil, local(15, 0), seen()}},
 			Message: "The photo has 31000000 bytes, 25000000 are the most", Pause: 2 * time.Minute, InAll: 5 * time.Minute,
 			Events: []dispute.Event{{EventID: "E1", Kind: "contact_text", At: now.Add(-3 * time.Minute), Detail: "the phone's position, precise to 12 m"}, {EventID: "E2", Kind: "access_problem", Detail: "the code did not work", At: now}}},
 		"driver_rejects": DriverRejects{driver, 7, 40, []Reject{
-			{Stop: Stop{Delivery: hidden}, Photo: Photo{upload(audit.Context), report(audit.Retake, 40, dark, near), leading(dark), nil}, Made: true},
-			{Stop: Stop{Delivery: next}, Photo: Photo{upload(audit.Placement), report(audit.Review, 60, pair), leading(pair), nil}}}},
+			{Stop: Stop{Delivery: hidden}, Photo: Photo{upload(audit.Context), report(audit.Retake, 40, dark, near), leading(dark), nil, seen()}, Made: true},
+			{Stop: Stop{Delivery: next}, Photo: Photo{upload(audit.Placement), report(audit.Review, 60, pair), leading(pair), nil, seen()}}}},
 		"driver_disputes": DriverDisputes{driver, []DisputeRow{{claim, evidence().Delivery, &soon, nil}, {late, evidence().Delivery, &overdue, nil},
 			{undated, audit.Delivery{}, nil, &dispute.Outcome{Decision: dispute.Overturned}}}, "c/1"},
 		"driver_dispute": DriverDispute{driver, DisputeRow{claim, evidence().Delivery, &soon, nil},
 			dispute.Draft{Subject: "Dispute: delivery TBA310000000101", Text: "Hello,\n\nplease review.\n", Photos: []dispute.Photo{{PhotoID: photoID, Role: audit.Context, Report: report(audit.Accept, 95)}}}},
 		"verdict_retake": DriverVerdict{Base: driver, Stop: Stop{Delivery: hidden, Required: both, Missing: both, Verdict: audit.Retake},
-			Photo: Photo{upload(audit.Context), report(audit.Retake, 40, size, dark, blown, near, houseNr, people), leading(dark), nil}, Next: &next},
+			Photo: Photo{upload(audit.Context), report(audit.Retake, 40, size, dark, blown, near, houseNr, people), leading(dark), nil, seen()}, Next: &next},
 		"verdict_accept": DriverVerdict{Base: driver, Stop: Stop{Delivery: next, Required: one, Verdict: audit.Accept},
-			Photo: Photo{upload(audit.Placement), report(audit.Accept, 95, size, bright, near, houseNr, people), nil, nil}, Next: &hidden, Before: true},
+			Photo: Photo{upload(audit.Placement), report(audit.Accept, 95, size, bright, near, houseNr, people), nil, nil, seen()}, Next: &hidden, Before: true},
 		"verdict_review": DriverVerdict{Base: driver, Stop: Stop{Delivery: hidden, Required: both, Missing: both[1:], Verdict: audit.Review},
-			Photo: Photo{upload(audit.Context), report(audit.Review, 60, size, bright, near, pair), leading(pair), nil}},
+			Photo: Photo{upload(audit.Context), report(audit.Review, 60, size, bright, near, pair), leading(pair), nil, seen()}},
 		"import": ImportClaims{Base: base, Message: "Line 205 is cut off", Summary: &rows.Summary{Created: 133, Updated: 1, Unchanged: 2, RejectedCount: 67,
 			Rejected: []rows.Rejection{{Line: 2, Code: audit.CodeInvalid, Message: "tracking_id is missing"}}}},
 		"agent": Agent{Base: base, Asked: Asked{Search: "12 Elm", Due: OneWeek, Answer: dispute.DisputeClaim, Channel: "stripe", Reason: "not here"}, Claims: []ClaimRow{
@@ -189,7 +189,7 @@ func full() map[string]Page {
 			Photos: []dispute.Photo{{PhotoID: photoID, Original: dispute.Intact, Role: audit.Context, TrackingID: hidden.TrackingID, ReceivedAt: now, Report: report(audit.Accept, 95, near), Measurement: seen()},
 				{PhotoID: strings.Repeat("0", 64), Original: dispute.Missing, Role: audit.CloseUp, ReceivedAt: now, Report: report(audit.Review, 70, bright)}},
 			Integrity: dispute.Integrity{Originals: []dispute.Original{{PhotoID: photoID, Bytes: 3_141_592, State: dispute.Intact}}, Checklists: []string{"guide-2026"}, Rules: "rules-2026", Custody: &custody.Head{Seq: 7, Hash: photoID}}},
-			[]dispute.Channel{{Name: "stripe", Title: "Stripe"}}},
+			[]dispute.Channel{{Name: "stripe", Title: "Stripe"}}, nil},
 		"agent_photo": AgentPhoto{base, photoID, []audit.JudgedUpload{{Upload: upload(audit.Context), Report: report(audit.Accept, 95, near, bright, houseNr), Measurement: *seen()}},
 			[]audit.Report{{ReportID: "R0", Verdict: audit.Review, Score: 60, Checklist: "guide-2025", JudgedAt: now}, {ReportID: "R1"}}, 2},
 		"agent_photo_deleted": AgentPhoto{Base: base, PhotoID: photoID, Zoom: 1, Uploads: []audit.JudgedUpload{{Upload: upload(audit.Context), Report: report(audit.Accept, 95, near), Measurement: *seen(), DeletedAt: local(15, 0)}}},
@@ -239,6 +239,10 @@ const evil = `"><script>alert(1)</script><img src=x onerror=alert(2)>'</title>{{
 
 // hostile is every page with [evil] in each text that comes from outside.
 func hostile(t *testing.T) map[string]Page {
+	tiles, err := NewTiles("https://tiles.example/{z}/{x}/{y}.png?"+evil, evil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Helper()
 	long := evil + strings.Repeat("W", 300)
 	base := Base{Title: evil, Role: audit.Agent, DriverID: evil, Name: long, CSRF: evil, Now: now}
@@ -249,7 +253,7 @@ func hostile(t *testing.T) map[string]Page {
 	number := audit.Finding{Check: "house_number", Result: audit.Fail, Value: evil, Advice: evil}
 	r := audit.Report{PhotoID: evil, Checklist: evil, Verdict: evil, Findings: []audit.Finding{f, number}}
 	stop := Stop{Delivery: d, Required: []audit.PhotoRole{evil}, Missing: []audit.PhotoRole{evil}, Verdict: evil}
-	photo := Photo{u, r, &f, nil}
+	photo := Photo{u, r, &f, nil, nil}
 	c := dispute.Claim{ClaimID: evil, TrackingID: evil, Reason: evil, Statement: long, Channel: evil}
 	points := []dispute.Point{{Rule: evil, Text: evil, Source: evil}}
 	ruled := &audit.Ruling{RulingID: evil, UploadID: evil, PhotoID: evil, Kind: evil, Reason: evil, Note: evil, RuledBy: evil, RuledAt: now}
@@ -272,7 +276,7 @@ func hostile(t *testing.T) map[string]Page {
 		"agent_packet": AgentPacket{base, dispute.Packet{PacketID: evil, ClaimID: evil, IssuedAt: now, Claim: c, Delivery: d, Recommendation: dispute.Recommendation{Recommendation: evil, Summary: evil, Reasons: points, Weaknesses: points},
 			Timeline: lines, Undated: lines, NotOnRecord: []string{evil}, Photos: []dispute.Photo{{PhotoID: evil, Original: dispute.Intact, Role: evil, TrackingID: evil, Report: r, Measurement: read}, {PhotoID: evil, Original: evil, Report: r}},
 			Driver: &dispute.DriverRecord{DriverID: evil}, Integrity: dispute.Integrity{Originals: []dispute.Original{{PhotoID: evil, State: evil}}, Checklists: []string{evil}, Rules: evil, Custody: &custody.Head{Seq: 1, Hash: evil}}},
-			[]dispute.Channel{{Name: evil, Title: evil}}},
+			[]dispute.Channel{{Name: evil, Title: evil}}, tiles},
 		"review":      Review{base, &audit.JudgedUpload{Upload: u, Report: r, Measurement: *read, Ruling: ruled}, d, &f, 1, evil, evil, ruled, evil},
 		"agent_photo": AgentPhoto{base, evil, []audit.JudgedUpload{{Upload: u, Report: r, Measurement: *read}}, []audit.Report{r, {ReportID: evil, Checklist: evil, TrackingID: evil}}, 4},
 		"agent_claim": AgentClaim{base, dispute.CaseFile{Claim: c, Evidence: dispute.Evidence{Delivery: d, Photos: []audit.JudgedUpload{{Upload: u, Report: r, Measurement: *read, Ruling: ruled}},
@@ -280,7 +284,7 @@ func hostile(t *testing.T) map[string]Page {
 			Recommendation: dispute.Recommendation{Recommendation: evil, Summary: evil, Reasons: points, Weaknesses: points}, Driver: &dispute.DriverRecord{DriverID: evil}}, lines, lines, []string{evil},
 			[]PacketRow{{evil, now}}, evil, evil, nil,
 			&dispute.Outcome{Decision: evil, Note: evil, DecidedAt: now}, []dispute.Channel{{Name: evil, Title: evil}},
-			dispute.Around{Stop: past, Driver: past}},
+			dispute.Around{Stop: past, Driver: past}, tiles},
 		"standing": DriverStanding{base, evilReport, []standing.Day{{Day: evil, Standing: evil, Changes: []standing.Change{{Figure: evil, From: evil, To: evil}}, Events: evilReport.Events}}, evil, evil},
 		"drivers":  Drivers{base, []standing.Snapshot{{DriverID: evil, Day: evil, Assessment: evilReport.Assessment}}, evil, evil},
 		"reuse":    Reuse{base, evil, 31, []audit.Cluster{{Uploads: []audit.Sighting{{UploadID: evil, PhotoID: evil, TrackingID: evil, DriverID: evil, StopKey: evil}, {PhotoID: evil, TrackingID: evil, DriverID: evil}}}}, evil, evil},

@@ -240,8 +240,13 @@ func quantity(v any, unit string) string {
 	case nil:
 		return ""
 	case float64:
-		if strings.HasPrefix(unit, "share of ") {
+		switch {
+		case strings.HasPrefix(unit, "share of "):
 			return number(n*100) + "% of " + strings.TrimPrefix(unit, "share of ")
+		case unit == "score": // of a model
+			return number(n*100) + "% sure"
+		case unit == "luma 0-255":
+			return number(n) + "\u00a0of\u00a0255"
 		}
 		s = number(n)
 	default:

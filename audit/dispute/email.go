@@ -81,7 +81,10 @@ func (p Packet) emailText(most int) (subject, text string, photos []Photo) {
 			fmt.Fprintf(&b, ", %s", d.Unit)
 		}
 	}
-	b.WriteString(".\n\n")
+	b.WriteString(".\n")
+	if len(p.Recommendation.Reasons) > 0 || d.Note != "" {
+		b.WriteString("\n")
+	}
 	for i, r := range p.Recommendation.Reasons {
 		if i == 4 {
 			break

@@ -7,8 +7,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
-	"image"
 	"slices"
 	"time"
 	_ "time/tzdata" // a browser has no time zones for Go to read
@@ -25,6 +23,7 @@ type request struct {
 	Others    []other        `json:"others"` // the delivery's other photos
 	Checklist string         `json:"checklist"`
 	Now       time.Time      `json:"now"`
+	Picture   picture        `json:"picture"` // how the pixels lie
 }
 
 // other is another photo of the delivery, by its verdict so far.
@@ -54,12 +53,12 @@ type checker struct {
 	luma []byte
 }
 
-// check measures and judges a photo. pixels are its rows upright, as a canvas has them:
-// four bytes a pixel, red, green, blue and opacity. file is the photo's bytes, of which the
-// metadata is read.
-func (c *checker) check(in request, pixels []byte, width, height int, file []byte) (answer, error) {
-	if width <= 0 || height <= 0 || len(pixels) != 4*width*height {
-		return answer{}, errors.New("the pixels do not fit the photo's size")
+// check measures and judges a photo. pixels are what the browser decoded, as in.Picture
+// says; file is the photo's bytes, of which the metadata is read.
+func (c *checker) check(in request, pixels []byte, file []byte) (answer, error) {
+	img, upright, err := in.Picture.over(pixels)
+	if err != nil {
+		return answer{}, err
 	}
 	if c.list == nil || in.Checklist != "" && in.Checklist != c.list.Text() {
 		list := audit.Guide2026()
@@ -71,11 +70,16 @@ func (c *checker) check(in request, pixels []byte, width, height int, file []byt
 		}
 		c.list = list
 	}
-	luma := pixel.FromImage(&image.NRGBA{Pix: pixels, Stride: 4 * width, Rect: image.Rect(0, 0, width, height)}, c.luma)
-	c.luma = luma.Pix
-	measures := pixel.Measure(luma)
-	m := audit.Measurement{Version: audit.MeasurementVersion, Measures: &measures}
+	m := audit.Measurement{Version: audit.MeasurementVersion}
 	m.Exif, _ = exif.Read(file) // a damaged tag is absent, the others count
+	luma := pixel.FromImage(img, c.luma)
+	if upright {
+		c.luma = luma.Pix
+	} else {
+		luma.Orientation = m.Exif.Upright()
+	}
+	measures := pixel.Measure(luma)
+	m.Measures = &measures
 
 	subject := audit.Subject{Upload: in.Upload, Known: audit.Known{Delivery: in.Delivery}}
 	subject.ReceivedAt = in.Now
@@ -97,12 +101,12 @@ func (c *checker) check(in request, pixels []byte, width, height int, file []byt
 
 // checkJSON is check from text to text. An error is an object with error, so that a page
 // always has an answer to show.
-func (c *checker) checkJSON(text string, pixels []byte, width, height int, file []byte) string {
+func (c *checker) checkJSON(text string, pixels, file []byte) string {
 	var in request
 	err := json.Unmarshal([]byte(text), &in)
 	var out answer
 	if err == nil {
-		out, err = c.check(in, pixels, width, height, file)
+		out, err = c.check(in, pixels, file)
 	}
 	var b []byte
 	if err == nil {

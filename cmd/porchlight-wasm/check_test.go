@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,35 +45,68 @@ func drawn() map[string]fixtures.Scene {
 
 // sample is a photo as a browser hands it to the check.
 type sample struct {
-	file          []byte
-	pixels        []byte
-	width, height int
-	in            request
+	file   []byte
+	pixels []byte
+	in     request
 }
 
-func newSample(t *testing.T, s fixtures.Scene) sample {
+// newSample is a drawn photo as a browser's decoder leaves it (frame), or as a canvas shows it.
+func newSample(t *testing.T, s fixtures.Scene, frame bool) sample {
 	t.Helper()
 	out := sample{file: s.JPEG()}
 	img, err := jpeg.Decode(bytes.NewReader(out.file))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Meta != nil && s.Meta.Orientation == 6 {
-		img = clockwise(img)
+	var shape string
+	if frame {
+		out.pixels, shape = planar(t, img)
+	} else {
+		if s.Meta != nil && s.Meta.Orientation == 6 {
+			img = clockwise(img)
+		}
+		b := img.Bounds()
+		rgba := image.NewNRGBA(image.Rect(0, 0, b.Dx(), b.Dy()))
+		draw.Draw(rgba, rgba.Bounds(), img, b.Min, draw.Src)
+		out.pixels, shape = rgba.Pix, fmt.Sprintf(`{"width":%d,"height":%d}`, b.Dx(), b.Dy())
 	}
-	b := img.Bounds()
-	rgba := image.NewNRGBA(image.Rect(0, 0, b.Dx(), b.Dy()))
-	draw.Draw(rgba, rgba.Bounds(), img, b.Min, draw.Src)
-	out.pixels, out.width, out.height = rgba.Pix, b.Dx(), b.Dy()
+	var p picture
+	if err := json.Unmarshal([]byte(shape), &p); err != nil {
+		t.Fatal(err)
+	}
 	lat, lon := 47.6205, -122.3493
 	accuracy := 8.0
 	captured := at
-	out.in = request{Now: at.Add(time.Minute),
+	out.in = request{Now: at.Add(time.Minute), Picture: p,
 		Delivery: audit.Delivery{TrackingID: "T1", Instruction: audit.Hidden, Stop: audit.Stop{Address: "12 Elm St", Latitude: &lat, Longitude: &lon, TimeZone: "America/Los_Angeles"}},
 		Upload:   audit.Upload{TrackingID: "T1", Role: audit.Context, CapturedAt: &captured, Fix: &audit.Fix{Point: geo.Point{Latitude: lat + 0.001, Longitude: lon}, AccuracyM: &accuracy}},
 		Others:   []other{{Role: audit.CloseUp, Verdict: audit.Retake}},
 	}
 	return out
+}
+
+// planar is a decoded JPEG as the bytes of a video frame, luma before Cb and Cr, and where they lie.
+func planar(t *testing.T, img image.Image) (pixels []byte, shape string) {
+	t.Helper()
+	m, ok := img.(*image.YCbCr)
+	if !ok {
+		t.Fatalf("decoded to %T", img)
+	}
+	b := m.Rect
+	format, cw, ch := "I444", b.Dx(), b.Dy()
+	if m.SubsampleRatio == image.YCbCrSubsampleRatio420 {
+		format, cw, ch = "I420", (cw+1)/2, (ch+1)/2
+	}
+	plane := func(pix []byte, stride, w, h int) {
+		for y := range h {
+			pixels = append(pixels, pix[y*stride:][:w]...)
+		}
+	}
+	plane(m.Y, m.YStride, b.Dx(), b.Dy())
+	plane(m.Cb, m.CStride, cw, ch)
+	plane(m.Cr, m.CStride, cw, ch)
+	return pixels, fmt.Sprintf(`{"width":%d,"height":%d,"format":%q,"planes":[{"offset":0,"stride":%d},{"offset":%d,"stride":%d},{"offset":%d,"stride":%d}]}`,
+		b.Dx(), b.Dy(), format, b.Dx(), b.Dx()*b.Dy(), cw, b.Dx()*b.Dy()+cw*ch, cw)
 }
 
 // clockwise turns an image as orientation 6 asks for.
@@ -92,10 +126,9 @@ func clockwise(img image.Image) image.Image {
 func TestCheckAgreesWithTheServer(t *testing.T) {
 	tolerance := map[string]float64{"brightness": 2, "exposure": 0.01, "detail": 0.1, "blur": 0.5, "lens": 0.05, "original": 0.05}
 	list := audit.Guide2026()
-	for name, scene := range drawn() {
-		s := newSample(t, scene)
+	for name, s := range samples(t) {
 		var c checker
-		got, err := c.check(s.in, s.pixels, s.width, s.height, s.file)
+		got, err := c.check(s.in, s.pixels, s.file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,27 +159,40 @@ func TestCheckAgreesWithTheServer(t *testing.T) {
 	}
 }
 
+// samples are the drawn photos, each both ways.
+func samples(t *testing.T) map[string]sample {
+	t.Helper()
+	out := map[string]sample{}
+	for name, scene := range drawn() {
+		out[name], out[name+", a frame"] = newSample(t, scene, false), newSample(t, scene, true)
+	}
+	return out
+}
+
 func TestCheckAsksForWhatIsMissing(t *testing.T) {
-	s := newSample(t, drawn()["hidden"])
+	s := newSample(t, drawn()["hidden"], false)
 	s.in.Upload.Fix = nil
 	var c checker
-	got, err := c.check(s.in, s.pixels, s.width, s.height, s.file)
+	got, err := c.check(s.in, s.pixels, s.file)
 	if err != nil || !got.Keep || len(got.Missing) != 1 || got.Missing[0] != audit.CloseUp || got.Advice != "Add a photo showing the hidden package close up" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	s.in.Others[0].Verdict = audit.Accept
-	if got, err = c.check(s.in, s.pixels, s.width, s.height, s.file); err != nil || len(got.Missing) != 0 {
+	if got, err = c.check(s.in, s.pixels, s.file); err != nil || len(got.Missing) != 0 {
 		t.Errorf("%+v, %v", got, err)
 	}
 	strict := bytes.Replace([]byte(audit.Guide2026().Text()), []byte("fail_below: 60"), []byte("fail_below: 250"), 1)
 	strict = bytes.Replace(strict, []byte("warn_below: 80"), []byte("warn_below: 251"), 1)
 	s.in.Checklist = string(strict)
-	if got, err = c.check(s.in, s.pixels, s.width, s.height, s.file); err != nil || got.Keep {
+	if got, err = c.check(s.in, s.pixels, s.file); err != nil || got.Keep {
 		t.Errorf("by a checklist of the operator's: %+v, %v", got, err)
 	}
-	for _, bad := range []string{`{`, `{"checklist":"checks: 1"}`, `{}`} {
+	const planes = `[{"offset":0,"stride":2},{"offset":4,"stride":1},{"offset":5,"stride":1}]`
+	for _, bad := range []string{`{`, `{"checklist":"checks: 1","picture":{"width":1,"height":1}}`, `{}`, `{"picture":{"width":2,"height":2}}`, `{"picture":{"width":99999999,"height":99999999}}`,
+		`{"picture":{"width":2,"height":2,"format":"NV12","planes":` + planes + `}}`, `{"picture":{"width":2,"height":2,"format":"I420","planes":[]}}`,
+		`{"picture":{"width":2,"height":2,"format":"I420","planes":` + planes + `}}`, `{"picture":{"width":2,"height":1,"format":"I420","planes":` + strings.Replace(planes, `"offset":0`, `"offset":-1`, 1) + `}}`} {
 		var told map[string]string
-		if err := json.Unmarshal([]byte(c.checkJSON(bad, nil, 1, 1, nil)), &told); err != nil || told["error"] == "" {
+		if err := json.Unmarshal([]byte(c.checkJSON(bad, make([]byte, 4), nil)), &told); err != nil || told["error"] == "" {
 			t.Errorf("%s: %v, %v", bad, told, err)
 		}
 	}
@@ -158,7 +204,7 @@ const fs = require("fs"), [exec, wasm, list] = process.argv.slice(2);
 require(exec);
 const go = new Go();
 globalThis.porchlightReady = () => {
-  const out = JSON.parse(fs.readFileSync(list)).map(c => porchlightCheck(c.request, new Uint8Array(fs.readFileSync(c.pixels)), c.width, c.height, new Uint8Array(fs.readFileSync(c.file))));
+  const out = JSON.parse(fs.readFileSync(list)).map(c => porchlightCheck(c.request, new Uint8Array(fs.readFileSync(c.pixels)), new Uint8Array(fs.readFileSync(c.file))));
   fs.writeFileSync(list + ".out", JSON.stringify(out));
   process.exit(0);
 };
@@ -207,21 +253,18 @@ func TestWebAssemblyAgrees(t *testing.T) {
 		Request string `json:"request"`
 		Pixels  string `json:"pixels"`
 		File    string `json:"file"`
-		Width   int    `json:"width"`
-		Height  int    `json:"height"`
 	}
 	var list []entry
 	var want []answer
-	for name, scene := range drawn() {
-		s := newSample(t, scene)
+	for name, s := range samples(t) {
 		b, err := json.Marshal(s.in)
 		if err != nil {
 			t.Fatal(err)
 		}
-		list = append(list, entry{string(b), keep(name+".rgba", s.pixels), keep(name+".jpg", s.file), s.width, s.height})
+		list = append(list, entry{string(b), keep(name+".rgba", s.pixels), keep(name+".jpg", s.file)})
 		var c checker
 		var a answer
-		if err := json.Unmarshal([]byte(c.checkJSON(string(b), s.pixels, s.width, s.height, s.file)), &a); err != nil {
+		if err := json.Unmarshal([]byte(c.checkJSON(string(b), s.pixels, s.file)), &a); err != nil {
 			t.Fatal(err)
 		}
 		want = append(want, a)

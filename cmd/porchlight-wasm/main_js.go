@@ -2,14 +2,14 @@ package main
 
 import "syscall/js"
 
-// main gives the worker a function porchlightCheck(request, pixels, width, height, file):
-// text, two arrays of bytes with the size between them; it answers text. Then it waits.
+// main gives the worker a function porchlightCheck(request, pixels, file): text and two
+// arrays of bytes; it answers text. Then it waits.
 func main() {
 	var c checker
 	var pixels, file []byte
 	js.Global().Set("porchlightCheck", js.FuncOf(func(_ js.Value, args []js.Value) any {
-		pixels, file = copied(pixels, args[1]), copied(file, args[4])
-		return c.checkJSON(args[0].String(), pixels, args[2].Int(), args[3].Int(), file)
+		pixels, file = copied(pixels, args[1]), copied(file, args[2])
+		return c.checkJSON(args[0].String(), pixels, file)
 	}))
 	if ready := js.Global().Get("porchlightReady"); ready.Type() == js.TypeFunction {
 		ready.Invoke()

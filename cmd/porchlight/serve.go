@@ -37,6 +37,7 @@ type serveSettings struct {
 	secure, healthy             bool
 	webhookPrivate              bool
 	metricsToken                string
+	mapTiles, mapCredit         string
 }
 
 func serveCommand() *cobra.Command {
@@ -80,7 +81,25 @@ func (s *serveSettings) flags(f *pflag.FlagSet) {
 	webhookFlag(f, &s.webhookPrivate)
 	f.StringVar(&s.metricsToken, "metrics-token", "", "what a program must send as Authorization: Bearer `TOKEN` to read /metrics; set PORCHLIGHT_METRICS_TOKEN, where other users cannot see it")
 	f.BoolVar(&s.healthy, "healthy", false, "only ask the service at --listen whether it is ready (exit status 0), for container health checks")
+	f.StringVar(&s.mapTiles, "map-tiles", "", "`URL` of a map tile server to draw claims' maps over, such as https://tiles.example/{z}/{x}/{y}.png; agents' browsers then ask it for the tiles around a stop; default none")
+	f.StringVar(&s.mapCredit, "map-credit", "", "who made that map, in the `WORDS` that its licence asks for")
+	setting("map-tiles", "map-credit")
 	setting("listen", "log-format", "log-level", "uploads", "judging", "secure", "work", "work-rate", "metrics-token")
+}
+
+// tiles is the tile server that was asked for; nil for none.
+func (s *serveSettings) tiles() (*web.Tiles, error) {
+	if s.mapTiles == "" {
+		if s.mapCredit != "" {
+			return nil, errors.New("--map-tiles is missing: --map-credit is of no use without it")
+		}
+		return nil, nil
+	}
+	t, err := web.NewTiles(s.mapTiles, s.mapCredit)
+	if err != nil {
+		return nil, fmt.Errorf("--map-tiles %q %w", s.mapTiles, err)
+	}
+	return t, nil
 }
 
 // uploadVisionTime is what looking at one upload may take: a driver waits at the door.
@@ -92,7 +111,8 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 	log, err := s.logger()
 	provider, public, proxies, faults := s.signInSettings.read()
 	client, fault := s.geocoderSettings.read()
-	if err := errors.Join(err, faults, fault); err != nil {
+	tiles, unfit := s.tiles()
+	if err := errors.Join(err, faults, fault, unfit); err != nil {
 		return err
 	}
 	st, err := s.open(ctx)
@@ -134,7 +154,7 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 		watched, work = append(watched, places), append(work, places.Run)
 	}
 	srv, err := server.New(server.Config{
-		Audit: st.audit, Dispute: st.dispute, Records: st.db, Objects: st.objects, Pages: pages, Log: log, NewID: newID,
+		Audit: st.audit, Dispute: st.dispute, Records: st.db, Objects: st.objects, Pages: pages, Tiles: tiles, Log: log, NewID: newID,
 		Limits:   server.Limits{Uploads: s.uploads},
 		Sessions: st.db.WebSessions(time.Now), OIDC: provider, PublicURL: public, TrustedProxies: proxies,
 		Secure: s.secure || strings.HasPrefix(public, "https://"), Version: version,

@@ -43,7 +43,7 @@ func NeedsTime(t testing.TB) {
 // browser keeps between two starts; empty for one that is gone with the test.
 func Start(t testing.TB, profile string, flags ...chromedp.ExecAllocatorOption) *Browser {
 	t.Helper()
-	program := find()
+	program := Program()
 	if program == "" {
 		if os.Getenv("PORCHLIGHT_TEST_REQUIRE") != "" {
 			t.Fatal("Chromium is not installed (Debian: apt-get install chromium)")
@@ -67,7 +67,8 @@ func Start(t testing.TB, profile string, flags ...chromedp.ExecAllocatorOption) 
 	return b
 }
 
-func find() string {
+// Program is the path of the Chromium that is installed; empty for none.
+func Program() string {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "headless_shell"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path

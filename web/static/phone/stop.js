@@ -61,14 +61,16 @@
     navigator.geolocation.watchPosition(located, unlocated, {enableHighAccuracy: true, maximumAge: 15000, timeout: 20000});
   }
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+  // fresh is a position of so many seconds, if there is one.
+  const fresh = (seconds) => fix && Date.now() - fix.at < seconds * 1000 ? {latitude: fix.latitude, longitude: fix.longitude, accuracy_m: fix.accuracy_m} : null;
   // position waits a few seconds for a position of this minute.
   async function position() {
     watch();
-    for (let end = Date.now() + 6000; Date.now() < end && asked && !(fix && Date.now() - fix.at < 60000);) {
+    for (let end = Date.now() + 6000; Date.now() < end && asked && !fresh(60);) {
       if (denied) break;
       await pause(100);
     }
-    return fix && Date.now() - fix.at < 120000 ? {latitude: fix.latitude, longitude: fix.longitude, accuracy_m: fix.accuracy_m} : null;
+    return fresh(120);
   }
   let denied = !navigator.geolocation;
   if (navigator.permissions && navigator.permissions.query) {
@@ -89,19 +91,23 @@
     worker = new Worker(camera.dataset.worker);
     worker.onmessage = (e) => {
       const m = e.data;
-      if (m.type === "ready") { able = true; camera.dataset.ready = "yes" }
+      if (m.type === "ready") { able = true; camera.dataset.ready = "yes"; setTimeout(warm, 3000) }
       if (m.type === "unable") unable("Photos are checked when they are on record: " + m.why + ".");
+      if (m.type === "picture" && m.id === current) { picture = m.picture; paint() }
       if (m.type === "answer" || m.type === "failed") { const done = waiting.get(m.id); waiting.delete(m.id); if (done) done(m) }
     };
     worker.onerror = (e) => { unable("Photos are checked when they are on record."); for (const done of waiting.values()) done({type: "failed", why: e.message}) };
     worker.postMessage({type: "load", wasm: camera.dataset.check, go: camera.dataset.go, checklist: "/driver/checklist"});
   }
+  // warm readies the check for its first photo: at a touch, or when the page has long come to rest.
+  function warm() { if (worker && able) worker.postMessage({type: "warm"}) }
+  camera.addEventListener("pointerdown", warm);
   function unable(words) { able = false; worker = null; app.say("check", words); camera.dataset.ready = "no" }
 
-  async function check(item, bytes, type) {
+  function check(item, bytes, type, mine) {
     if (!worker) return null;
     const others = [...facts.photos.map((p) => ({role: p.role, verdict: p.verdict})),
-      ...(await mine()).filter((i) => i.kind === "photo" && i.id !== item.id && i.state !== "refused").map((i) => ({role: i.role, verdict: i.local ? i.local.verdict : "accept"}))];
+      ...mine.filter((i) => i.kind === "photo" && i.id !== item.id && i.state !== "refused").map((i) => ({role: i.role, verdict: i.local ? i.local.verdict : "accept"}))];
     const upload = {role: item.role, captured_at: item.at, photo_id: item.sha256, tracking_id: id};
     if (item.fix) upload.fix = item.fix;
     const delivery = facts.delivery;
@@ -114,7 +120,7 @@
   // The verdict, in large type.
 
   // words go in place of the verdict's own, where there is none yet.
-  function verdict(word, advice, source, picture, words) {
+  function verdict(word, advice, source, words) {
     const look = camera.querySelector(`template[data-verdict="${word}"]`);
     const card = element("div", null, "verdict stack " + look.dataset.tone), head = element("p");
     head.append(look.content.cloneNode(true));
@@ -122,36 +128,40 @@
     card.append(head);
     if (advice) card.append(element("p", advice, "advice"));
     card.append(element("p", source, "source"));
-    if (picture) {
+    if (shape) {
       const c = element("canvas");
-      c.width = picture.width;
-      c.height = picture.height;
+      [c.width, c.height] = shape;
       c.setAttribute("role", "img");
       c.setAttribute("aria-label", "The photo");
-      c.getContext("2d").drawImage(picture, 0, 0);
       card.append(c);
     }
     now.replaceChildren(card);
     now.dataset.verdict = word;
+    paint();
     return card;
+  }
+  // paint shows the photo beside its verdict, which does not wait for it.
+  function paint() {
+    const c = now.querySelector("canvas");
+    if (c && picture) c.getContext("2d").drawImage(picture, 0, 0, c.width, c.height);
   }
   // On the phone there is no "review": a photo is kept or taken again.
   const atDoor = (v) => v === "retake" ? "retake" : "accept";
 
   let current; // id of the photo that the verdict is about
-  let picture;
+  let picture, shape; // of it, small: its pixels and its width and height
 
   function byPhone(item) {
     const left = item.local.missing || [];
     const advice = item.local.verdict === "retake" ? item.local.advice : left.length ? "One more photo: " + hints[left[0]] : item.local.advice;
-    verdict(atDoor(item.local.verdict), advice, "By your phone. The server's verdict follows and is the one that counts.", picture);
+    verdict(atDoor(item.local.verdict), advice, "By your phone. The server's verdict follows and is the one that counts.");
   }
 
   function byServer(item) {
     const a = item.answer, left = a.missing || [];
     let source = "By the server: this is the one that counts.";
     if (item.local && atDoor(item.local.verdict) !== atDoor(a.verdict)) source = `By the server: this is the one that counts. Your phone said "${item.local.verdict === "retake" ? "take another" : "keep it"}".`;
-    const card = verdict(a.verdict, a.verdict !== "retake" && left.length ? "One more photo: " + hints[left[0]] : a.advice, source, picture);
+    const card = verdict(a.verdict, a.verdict !== "retake" && left.length ? "One more photo: " + hints[left[0]] : a.advice, source);
     const link = element("a", "All findings");
     link.href = a.page;
     card.append(link);
@@ -163,7 +173,7 @@
     if (item && item.state === "kept" && now.dataset.about !== item.id) { now.dataset.about = item.id; byServer(item) }
     if (item && item.state === "refused" && now.dataset.about !== item.id) {
       now.dataset.about = item.id;
-      verdict("retake", item.why, "The server refused the photo. It is still on this phone.", picture);
+      verdict("retake", item.why, "The server refused the photo. It is still on this phone.");
     }
     ask();
     recorded();
@@ -175,13 +185,18 @@
     const at = new Date(Math.min(Date.now(), file.lastModified || Date.now())).toISOString();
     now.dataset.source = "phone";
     now.dataset.about = "";
-    verdict("", "", "Keeping the photo on this phone.", null, "One moment");
-    const bytes = await file.arrayBuffer(), sha256 = hex(await crypto.subtle.digest("SHA-256", bytes));
-    const same = (await mine()).find((i) => i.sha256 === sha256 && i.state !== "refused");
+    picture = shape = null;
+    verdict("", "", "Keeping the photo on this phone.", "One moment");
+    const bytes = await file.arrayBuffer(), [sum, before] = await Promise.all([crypto.subtle.digest("SHA-256", bytes), mine()]);
+    const sha256 = hex(sum), same = before.find((i) => i.sha256 === sha256 && i.state !== "refused");
     const item = {id: same ? same.id : crypto.randomUUID(), kind: "photo", tracking_id: id, place: address, words: role.options[role.selectedIndex].textContent.split(":")[0] + " photo",
-      role: role.value, also: [...form.querySelectorAll("input[name=also]:checked")].map((c) => c.value), name: file.name, size: file.size, sha256, at, fix: null, holdUntil: Date.now() + 7000};
+      role: role.value, also: [...form.querySelectorAll("input[name=also]:checked")].map((c) => c.value), name: file.name, size: file.size, sha256, at, fix: fresh(60), holdUntil: Date.now() + 7000};
     current = item.id;
     chosen = "";
+    // The check runs while the photo is written. It waits for a position no longer than
+    // somebody at a door does; the photo goes up with its position, checked or not.
+    const where = item.fix ? Promise.resolve(item.fix) : position();
+    const checked = Promise.race([where, pause(1500)]).then((fix) => check(fix ? {...item, fix} : item, bytes, file.type, before));
     if (!same) {
       try {
         await app.put(item, new Blob([bytes], {type: file.type}));
@@ -190,24 +205,25 @@
         return;
       }
     }
-    // It goes up with its position; the check waits for that no longer than somebody at a door.
-    const located = position().then(async (fix) => {
-      item.fix = fix;
-      await porchlight.change(item.id, {fix, holdUntil: 0});
-      app.flush();
-    });
-    await Promise.race([located, pause(1500)]);
-    const out = await check(item, bytes, file.type);
-    picture = out && out.picture;
+    const withPlace = where.then((fix) => fix && !item.fix && porchlight.change(item.id, {fix}));
+    const out = await checked, told = {};
     if (out && out.type === "answer") {
       camera.dataset.took = JSON.stringify(out.took);
-      await porchlight.change(item.id, {local: {verdict: out.answer.verdict, advice: out.answer.advice || "", missing: out.answer.missing, findings: out.answer.findings}});
+      const a = out.answer, m = a.measures;
+      told.local = {verdict: a.verdict, advice: a.advice || "", missing: a.missing, findings: a.findings};
+      if (current === item.id) {
+        const share = 160 / Math.max(m.width, m.height);
+        shape = [Math.max(1, Math.round(share * m.width)), Math.max(1, Math.round(share * m.height))];
+        if (now.dataset.about !== item.id) byPhone(told);
+      }
     }
-    const fresh = await porchlight.item(item.id);
-    if (!fresh) return;
-    if (fresh.state === "kept") { now.dataset.about = item.id; byServer(fresh) }
-    else if (fresh.local) byPhone(fresh);
-    else verdict("", out ? "This phone cannot open the photo; the server will try." : "", "The photo is kept on this phone. The server's verdict follows.", picture, "Not checked yet");
+    await withPlace;
+    await porchlight.change(item.id, {...told, holdUntil: 0});
+    app.flush();
+    const late = await porchlight.item(item.id);
+    if (!late || current !== item.id) return;
+    if (late.state === "kept") { now.dataset.about = item.id; byServer(late) }
+    else if (!told.local) verdict("", out ? "This phone cannot open the photo; the server will try." : "", "The photo is kept on this phone. The server's verdict follows.", "Not checked yet");
     ask();
   }
 
@@ -286,7 +302,8 @@
   offerRoles();
   ask();
   recorded();
-  // After the first paint.
-  if (document.readyState === "complete") setTimeout(load, 50);
-  else addEventListener("load", () => setTimeout(load, 50));
+  // After the first paint, when the page has nothing else to do.
+  const rest = () => "requestIdleCallback" in self ? requestIdleCallback(load, {timeout: 2000}) : setTimeout(load, 200);
+  if (document.readyState === "complete") rest();
+  else addEventListener("load", rest);
 })();

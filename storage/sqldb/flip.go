@@ -47,7 +47,7 @@ func (db *DB) Flips(ctx context.Context, runID, after string, limit int) (flips 
 					return flips, cursor{ID: flips[limit-1].UploadID}.String(), nil
 				}
 				var f audit.Flip
-				if err := fastJSON.Unmarshal(p.texts[i], &f); err != nil {
+				if err := keptJSON.Unmarshal(p.texts[i], &f); err != nil {
 					return nil, "", db.dialect.fail(err)
 				}
 				flips = append(flips, f)
@@ -74,7 +74,7 @@ func (s session) requeue(ctx context.Context, runID string) error {
 		for _, p := range found {
 			for i, id := range p.ids {
 				var f struct{ After audit.Verdict }
-				if err := fastJSON.Unmarshal(p.texts[i], &f); err != nil {
+				if err := keptJSON.Unmarshal(p.texts[i], &f); err != nil {
 					return s.dialect.fail(err)
 				}
 				verdicts[id] = f.After

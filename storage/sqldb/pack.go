@@ -123,7 +123,7 @@ func (p packed) report(uploadID string) (r audit.Report, ok bool, err error) {
 	if !ok {
 		return r, false, nil
 	}
-	err = fastJSON.Unmarshal(p.texts[i], &r)
+	err = keptJSON.Unmarshal(p.texts[i], &r)
 	return r, err == nil, err
 }
 

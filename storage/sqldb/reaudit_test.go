@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -74,7 +75,8 @@ func TestReaudit(t *testing.T) {
 			t.Errorf("%d reports count before the run is published", reports)
 		}
 		flips := 0
-		o.WorkOptions = audit.WorkOptions{Workers: 4, Flip: func(audit.Flip) { flips++ }}
+		var gaveWay atomic.Int32
+		o.WorkOptions = audit.WorkOptions{Workers: 4, Flip: func(audit.Flip) { flips++ }, GiveWay: func(context.Context, time.Duration) { gaveWay.Add(1) }}
 		run, err := s.Reaudit(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
@@ -84,6 +86,9 @@ func TestReaudit(t *testing.T) {
 		}
 		if run.Flipped != dry.Flipped || run.Flipped == 0 || flips >= run.Flipped {
 			t.Errorf("%d flips, %d in the dry run, %d told by the one who went on", run.Flipped, dry.Flipped, flips)
+		}
+		if n := int(gaveWay.Load()); n < 2*(run.Chunks-3) { // when a chunk was read, and when it was stored
+			t.Errorf("it gave way to others %d times over %d chunks", n, run.Chunks)
 		}
 		if runs, _, err := db.Runs(t.Context(), "", 10); err != nil || len(runs) != 1 {
 			t.Errorf("%d runs, %v, want one that went on", len(runs), err)

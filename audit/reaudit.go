@@ -130,6 +130,14 @@ func (s *Service) rehearse(ctx context.Context, o ReauditOptions) (Run, error) {
 	if err != nil {
 		return run, err
 	}
+	// What is on record was judged by the text that is kept under the version: another one
+	// would be taken for it.
+	switch text, err := s.Archive.Checklist(ctx, list.Version); {
+	case err == nil && text != list.Text():
+		return run, Errorf(CodeConflict, "checklist %s is kept with other contents: give the new one another version", list.Version)
+	case err != nil && ErrorCode(err) != CodeNotFound:
+		return run, err
+	}
 	j, err := s.rejudging(ctx, run, list)
 	if err != nil {
 		return run, err
@@ -157,7 +165,9 @@ func (s *Service) rehearse(ctx context.Context, o ReauditOptions) (Run, error) {
 	if len(chunks) == 0 {
 		run.finish(s.Now())
 	}
-	run.PublishedAt = nil
+	if run.Ended() {
+		run.State, run.PublishedAt = RunDone, nil // nothing counts, whatever was asked
+	}
 	return run, err
 }
 

@@ -61,7 +61,7 @@ func flagValue(at []string, flag string) string {
 // stores.
 func stale(b *testing.B, at []string, photos [][]byte) *stores {
 	b.Helper()
-	st, err := (&storeSettings{data: at[1], database: flagValue(at, "--database"), objects: flagValue(at, "--objects")}).open(b.Context())
+	st, err := (&storeSettings{data: at[1], database: flagValue(at, "--database"), objects: flagValue(at, "--objects"), lockMode: "compliance"}).open(b.Context())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func BenchmarkReauditWorkers(b *testing.B) {
 	})
 	b.Run("judged", func(b *testing.B) {
 		at := withRecords(b, "Postgres and S3", 60_000)
-		st, err := (&storeSettings{data: at[1], database: flagValue(at, "--database"), objects: flagValue(at, "--objects")}).open(b.Context())
+		st, err := (&storeSettings{data: at[1], database: flagValue(at, "--database"), objects: flagValue(at, "--objects"), lockMode: "compliance"}).open(b.Context())
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -60,6 +60,21 @@ func (db *DB) Flips(ctx context.Context, runID, after string, limit int) (flips 
 	}
 }
 
+// ClaimsOn lists the ids of the claims on deliveries, by tracking id.
+func (db *DB) ClaimsOn(ctx context.Context, trackingIDs []string) (map[string][]string, error) {
+	on := map[string][]string{}
+	s := db.on(db.reader)
+	_, err := collectAll(ctx, s, func(scan func(...any) error) (none struct{}, err error) {
+		var trackingID, claimID string
+		err = scan(&trackingID, &claimID)
+		on[trackingID] = append(on[trackingID], claimID)
+		return none, err
+	}, s.among(queryClaimsOn, trackingIDs, ` ORDER BY due_at, claim_id`))
+	return on, err
+}
+
+const queryClaimsOn = `SELECT tracking_id, claim_id FROM claims WHERE tracking_id IN `
+
 // requeue brings the queue of photos that wait for a person up to date with what a run,
 // which counts from now on, changed.
 func (s session) requeue(ctx context.Context, runID string) error {

@@ -99,6 +99,7 @@ func TestPlansUseIndexes(t *testing.T) {
 			{"failures", queryFailures, []any{"R1", "a", 10}},
 			{"a driver's chunk", queryMatchingDriver, []any{"a", 0, 1, 10, "D1"}},
 			{"runs", queryRuns, []any{0, "R1", 10}},
+			{"claims on deliveries", queryClaimsOn + `($1,$2)`, []any{"a", "b"}},
 			{"flips", queryFlips, []any{"R1", "a", 10}},
 			{"a span's uploads that wait for a person", queryWaitingSpan, []any{"a", "b"}},
 			{"messages that are due", queryDue, []any{"W1", 0, 10}},

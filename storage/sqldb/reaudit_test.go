@@ -60,6 +60,9 @@ func TestReaudit(t *testing.T) {
 		if runs, _, err := db.Runs(t.Context(), "", 1); err != nil || len(runs) != 0 {
 			t.Fatalf("a dry run is on record: %v, %v", runs, err)
 		}
+		if text, err := db.Checklist(t.Context(), list.Version); audit.ErrorCode(err) != audit.CodeNotFound {
+			t.Errorf("a dry run keeps its checklist: %.20q, %v", text, err)
+		}
 		// It is ended in its midst, as a process is.
 		ctx, cancel := context.WithCancel(t.Context())
 		o := audit.ReauditOptions{Checklist: list, ChunkSize: 7, WorkOptions: audit.WorkOptions{Progress: func(r audit.Run) {
@@ -95,6 +98,14 @@ func TestReaudit(t *testing.T) {
 		}
 		if reports := reportsBy(t, db, "strict-1"); reports != n {
 			t.Errorf("%d reports count, want %d", reports, n)
+		}
+		edited := *list
+		edited.Version = audit.Guide2026().Version
+		if err := db.SaveChecklist(t.Context(), edited.Version, audit.Guide2026().Text(), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Reaudit(t.Context(), audit.ReauditOptions{Checklist: &edited, DryRun: true}); audit.ErrorCode(err) != audit.CodeConflict {
+			t.Errorf("a dry run by another text than is kept under the version: %v", err)
 		}
 		again, err := s.Reaudit(t.Context(), o)
 		if err != nil || again.Done != n || again.Skipped != n || again.Flipped != 0 {

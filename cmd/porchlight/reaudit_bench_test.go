@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,13 +18,16 @@ import (
 	"porchlight/fixtures"
 )
 
-// benchPhotos is how many photos a benchmark sends or reads.
-func benchPhotos(fallback int) int {
-	if v, err := strconv.Atoi(os.Getenv("PORCHLIGHT_BENCH_PHOTOS")); err == nil && v > 0 {
+// benchSize is how large a benchmark is: what the variable says, else fallback.
+func benchSize(variable string, fallback int) int {
+	if v, err := strconv.Atoi(os.Getenv(variable)); err == nil && v > 0 {
 		return v
 	}
 	return fallback
 }
+
+// benchPhotos is how many photos a benchmark sends or reads.
+func benchPhotos(fallback int) int { return benchSize("PORCHLIGHT_BENCH_PHOTOS", fallback) }
 
 // manyPhotos are n heavy photos, each with bytes of its own.
 func manyPhotos(b *testing.B, n int) [][]byte {
@@ -92,12 +94,7 @@ func stale(b *testing.B, at []string, photos [][]byte) *stores {
 // that to that of `porchlight audit` over the same photos in files, right after.
 func BenchmarkReauditMeasure(b *testing.B) {
 	photos := manyPhotos(b, benchPhotos(48))
-	folder := b.TempDir()
-	for i, photo := range photos {
-		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%04d.jpg", i)), photo, 0o600); err != nil {
-			b.Fatal(err)
-		}
-	}
+	folder := inFolder(b, photos)
 	for name := range sites {
 		b.Run(strings.ReplaceAll(name, " ", "-"), func(b *testing.B) {
 			var again, files time.Duration
@@ -133,7 +130,7 @@ func BenchmarkReauditWorkers(b *testing.B) {
 		})
 	})
 	b.Run("judged", func(b *testing.B) {
-		at := withRecords(b, "Postgres and S3", 60_000)
+		at := withRecords(b, "Postgres and S3", benchSize("PORCHLIGHT_BENCH_RECORDS", 60_000))
 		st, err := (&storeSettings{data: at[1], database: flagValue(at, "--database"), objects: flagValue(at, "--objects"), lockMode: "compliance"}).open(b.Context())
 		if err != nil {
 			b.Fatal(err)

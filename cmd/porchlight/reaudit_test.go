@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -30,11 +31,7 @@ func TestReauditKilled(t *testing.T) {
 			const n, kills = 300, 20
 			s := newStorm(t, p, at, n)
 			s.run(nil)
-			text := strings.NewReplacer("version: guide-2026", "version: strict", "fail_below: 60", "fail_below: 250", "warn_below: 80", "warn_below: 251").Replace(audit.Guide2026().Text())
-			list := filepath.Join(t.TempDir(), "strict.yaml")
-			if err := os.WriteFile(list, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			list := strictChecklist(t)
 			command := func(args ...string) *exec.Cmd {
 				return program(append(append([]string{"audit", "--reaudit", "--json", "--chunk", "1", "--workers", "1", "--checklist", list}, at...), args...)...)
 			}
@@ -94,6 +91,67 @@ func TestReauditKilled(t *testing.T) {
 				t.Errorf("the custody log: %v\n%s", err, out)
 			}
 		})
+	}
+}
+
+// strictChecklist is the file of a checklist by which hardly any photo is bright enough.
+func strictChecklist(t *testing.T) string {
+	t.Helper()
+	text := strings.NewReplacer("version: guide-2026", "version: strict", "fail_below: 60", "fail_below: 250", "warn_below: 80", "warn_below: 251").Replace(audit.Guide2026().Text())
+	file := filepath.Join(t.TempDir(), "strict.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// TestReauditReport holds what a person is told of a re-audit, as text, JSON and CSV.
+func TestReauditReport(t *testing.T) {
+	at := []string{"--data", t.TempDir()}
+	p := startServer(t, append(at, "--log-level", "error", "--work=false")...)
+	admin := newToken(t, at, "--role", "admin")
+	const n = 20
+	newStorm(t, p, at, n).run(nil)
+	p.do(http.StatusOK, "POST", "/api/v1/claims", admin, "application/json", []byte(`{"claim_id":"C1","tracking_id":"T7"}`))
+	list := strictChecklist(t)
+	// A dry run may be tried over and over with other limits: it keeps no checklist.
+	for range 2 {
+		text, err := os.ReadFile(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, _ := run(t, 0, append(at, "audit", "--reaudit", "--dry-run", "--checklist", list)...)
+		if want := "20 photos judged by strict: 20 verdicts would flip (dry run: nothing was stored)"; !strings.Contains(out, want) {
+			t.Errorf("the dry run says %q, want %q in it", out, want)
+		}
+		if err := os.WriteFile(list, append(text, "# and another thought\n"...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, progress := run(t, 0, append(at, "audit", "--reaudit", "--checklist", list)...)
+	if want := "20 of 20 photos judged: accept 0, review 0, retake 20; 20 flips"; !strings.Contains(progress, want) {
+		t.Errorf("the log says %q, want %q in it", progress, want)
+	}
+	_, id, _ := strings.Cut(out, "\nrun ")
+	id, _, _ = strings.Cut(id, " is published")
+	text, _ := run(t, 0, append(at, "reaudits", "report", id)...)
+	for _, want := range []string{"20 verdicts flipped", "20 accept -> retake because of brightness\n  T", "1 claims are on deliveries whose photos flipped:\n  C1\n", "run " + id + " is published\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the report says %q, want %q in it", text, want)
+		}
+	}
+	var r runReport
+	lastLine(t, program(append(at, "reaudits", "report", "--json", id)...), &r)
+	if r.RunID != id || len(r.Kinds) != 1 || r.Kinds[0].Count != n || len(r.Kinds[0].Examples) != examplesShown || !slices.Equal(r.Claims, []string{"C1"}) {
+		t.Errorf("the report is %+v", r)
+	}
+	table, _ := run(t, 0, append(at, "reaudits", "flips", id)...)
+	lines, _ := run(t, 0, append(at, "reaudits", "flips", "--json", id)...)
+	if got := strings.Count(table, "\n"); got != n+1 || !strings.Contains(table, ",C1\n") {
+		t.Errorf("the flips as CSV are %d lines:\n%s", got, table)
+	}
+	if got := strings.Count(lines, "\n"); got != n || strings.Count(lines, `"claims":["C1"]`) != 1 {
+		t.Errorf("the flips as JSON are %d lines:\n%s", got, lines)
 	}
 }
 

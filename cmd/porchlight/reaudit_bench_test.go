@@ -137,7 +137,7 @@ func BenchmarkReauditWorkers(b *testing.B) {
 		}
 		defer st.Close()
 		both(b, func() (*stores, []string, audit.ReauditOptions) {
-			return st, at, audit.ReauditOptions{Again: true, Hold: true, ChunkSize: 250}
+			return st, at, audit.ReauditOptions{Again: true, Hold: true}
 		})
 	})
 }

@@ -29,6 +29,9 @@ type WorkOptions struct {
 	// Pace waits before so many uploads are judged, to leave the machine to others. nil
 	// where there is no hurry to avoid.
 	Pace func(ctx context.Context, uploads int) error
+	// GiveWay is told between pieces of work how long the last one took, and waits where
+	// others need the machine more. nil where there are none.
+	GiveWay func(ctx context.Context, worked time.Duration)
 	// Progress is told the run's counts after each chunk; Flip each verdict that was
 	// changed here. They are called by one goroutine at a time.
 	Progress func(Run)
@@ -41,6 +44,7 @@ type WorkOptions struct {
 const (
 	chunkSize        = 1000
 	measureChunkSize = 50
+	piece            = 100 // uploads that are judged before others are given way; one where photos are read
 )
 
 const (
@@ -126,6 +130,14 @@ func (s *Service) rehearse(ctx context.Context, o ReauditOptions) (Run, error) {
 	if err != nil {
 		return run, err
 	}
+	// What is on record was judged by the text that is kept under the version: another one
+	// would be taken for it.
+	switch text, err := s.Archive.Checklist(ctx, list.Version); {
+	case err == nil && text != list.Text():
+		return run, Errorf(CodeConflict, "checklist %s is kept with other contents: give the new one another version", list.Version)
+	case err != nil && ErrorCode(err) != CodeNotFound:
+		return run, err
+	}
 	j, err := s.rejudging(ctx, run, list)
 	if err != nil {
 		return run, err
@@ -153,8 +165,18 @@ func (s *Service) rehearse(ctx context.Context, o ReauditOptions) (Run, error) {
 	if len(chunks) == 0 {
 		run.finish(s.Now())
 	}
-	run.PublishedAt = nil
+	if run.Ended() {
+		run.State, run.PublishedAt = RunDone, nil // nothing counts, whatever was asked
+	}
 	return run, err
+}
+
+// giveWay ends a piece of work, and begins the next one.
+func (o WorkOptions) giveWay(ctx context.Context, began *time.Time) {
+	if o.GiveWay != nil {
+		o.GiveWay(ctx, time.Since(*began))
+		*began = time.Now()
+	}
 }
 
 func (o WorkOptions) tell(run Run, c Chunk) {
@@ -244,7 +266,9 @@ func (s *Service) workOn(ctx context.Context, runID string, o WorkOptions) (Run,
 			}
 			c, err := j.leased(ctx, *t, o)
 			if err == nil {
+				began := time.Now()
 				finished, err = s.Archive.FinishChunk(ctx, *t, c, s.Now().UTC())
+				o.giveWay(ctx, &began)
 			}
 			if ErrorCode(err) == CodeConflict {
 				return nil // cancelled, or somebody else took it over
@@ -357,22 +381,28 @@ func (j *rejudging) leased(ctx context.Context, t Task, o WorkOptions) (Chunk, e
 
 // chunk judges the uploads of a span.
 func (j *rejudging) chunk(ctx context.Context, span Span, o WorkOptions) (c Chunk, err error) {
+	began := time.Now()
 	cases, err := j.Archive.Cases(ctx, j.run.Filter, span)
 	if err != nil {
 		return c, err
 	}
+	o.giveWay(ctx, &began)
 	if o.Pace != nil {
 		if err := o.Pace(ctx, len(cases)); err != nil {
 			return c, err
 		}
+		began = time.Now()
 	}
 	c.Reports = make([]Report, 0, len(cases))
-	for _, k := range cases {
+	for i, k := range cases {
 		if err := ctx.Err(); err != nil {
 			return c, err
 		}
 		if err := j.upload(ctx, k, &c); err != nil {
 			return c, err
+		}
+		if j.run.Measure || (i+1)%piece == 0 {
+			o.giveWay(ctx, &began)
 		}
 	}
 	return c, nil

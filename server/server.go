@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -55,6 +56,7 @@ type Server struct {
 	tiles       *web.Tiles // nil for none
 
 	uploads    chan struct{} // a place for each photo held
+	receiving  atomic.Int32  // photos that are measured, judged and stored right now
 	drawing    chan struct{} // a place for each preview drawn
 	reauditing sync.Mutex    // held by the run that is worked on here
 	work       *audit.WorkOptions

@@ -264,6 +264,8 @@ func (s *Server) receive(c *gin.Context, further string, check func(string) erro
 	if u.DriverID = principalOf(ctx).DriverID; u.DriverID == "" {
 		u.DriverID = d.DriverID
 	}
+	s.receiving.Add(1)
+	defer s.receiving.Add(-1)
 	return s.audit.Receive(ctx, u, f.photo.Bytes())
 }
 

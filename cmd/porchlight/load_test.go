@@ -30,21 +30,8 @@ import (
 //
 // PORCHLIGHT_BENCH_PHOTOS sets how many photos each run sends.
 func BenchmarkLoad(b *testing.B) {
-	n := 96
-	if v, err := strconv.Atoi(os.Getenv("PORCHLIGHT_BENCH_PHOTOS")); err == nil && v > 0 {
-		n = v
-	}
-	photos := make([][]byte, n)
-	whole := heavyPhotos(b)
-	for i := range photos {
-		photos[i] = fixtures.Distinct(whole[i%len(whole)], i)
-	}
-	folder := b.TempDir()
-	for i, photo := range photos {
-		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%04d.jpg", i)), photo, 0o600); err != nil {
-			b.Fatal(err)
-		}
-	}
+	photos := manyPhotos(b, benchPhotos(96))
+	folder := inFolder(b, photos)
 	for _, name := range []string{"SQLite and a folder", "Postgres and S3"} {
 		for _, clients := range []int{8, 64} {
 			b.Run(fmt.Sprintf("%s/%d", strings.ReplaceAll(name, " ", "-"), clients), func(b *testing.B) {
@@ -54,6 +41,18 @@ func BenchmarkLoad(b *testing.B) {
 			})
 		}
 	}
+}
+
+// inFolder is a folder with a file for each photo.
+func inFolder(b *testing.B, photos [][]byte) string {
+	b.Helper()
+	folder := b.TempDir()
+	for i, photo := range photos {
+		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%04d.jpg", i)), photo, 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return folder
 }
 
 // heavyPhotos are phone photos of several MB: labelled ones where there are any, else

@@ -20,6 +20,7 @@ func reaudit(cmd *cobra.Command, s *auditSettings) error {
 	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
+	s.unkept = s.dryRun
 	st, err := s.open(cmd.Context())
 	if err != nil {
 		return err
@@ -35,29 +36,25 @@ func reaudit(cmd *cobra.Command, s *auditSettings) error {
 	} else {
 		audit.SpendMemory()
 	}
-	bar := newBar(cmd.ErrOrStderr(), -1, "photos")
+	progress := newRunProgress(cmd.ErrOrStderr())
 	out := cmd.OutOrStdout()
 	enc := json.NewEncoder(out)
 	run, err := st.audit.Reaudit(cmd.Context(), audit.ReauditOptions{
 		Filter: audit.Filter{Since: since, Until: until, DriverID: s.driver}, Measure: s.measure, Again: s.again, Hold: s.hold, DryRun: s.dryRun, ChunkSize: s.chunk,
 		WorkOptions: audit.WorkOptions{
-			Workers: s.workers,
-			Progress: func(r audit.Run) {
-				bar.ChangeMax(r.Total)
-				bar.Describe(fmt.Sprintf("photos, %d flips", r.Flipped))
-				bar.Set(r.Done)
-			},
+			Workers:  s.workers,
+			Progress: progress.show,
 			Flip: func(f audit.Flip) {
 				if s.json {
 					enc.Encode(f)
 					return
 				}
-				bar.Clear()
+				progress.bar.Clear()
 				fmt.Fprintf(out, "%s %s -> %s  %s  photo %s  %s\n", marks[f.After], f.Before, f.After, f.TrackingID, f.PhotoID[:12], f.Detail)
 			},
 		},
 	})
-	bar.Finish()
+	progress.bar.Finish()
 	if err != nil {
 		if run.RunID != "" && run.ChunksDone > 0 && !s.dryRun {
 			fmt.Fprintf(cmd.ErrOrStderr(), "%d of %d photos are judged and kept: the same command goes on from there\n", run.Done, run.Total)
@@ -108,7 +105,11 @@ func printRun(w io.Writer, run audit.Run, dry bool) {
 	if dry {
 		return
 	}
-	fmt.Fprintf(w, "run %s is %s\n", run.RunID, run.State)
+	errs := ""
+	if run.Failed > 0 {
+		errs = ", with errors"
+	}
+	fmt.Fprintf(w, "run %s is %s%s\n", run.RunID, run.State, errs)
 	switch run.State {
 	case audit.RunDone:
 		fmt.Fprintf(w, "its reports count once you say: porchlight reaudits publish %s\n", run.RunID)

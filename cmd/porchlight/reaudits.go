@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -8,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -16,7 +19,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"porchlight/audit"
-	"porchlight/audit/dispute"
 )
 
 // reauditsCommand lists re-audits and changes their state.
@@ -61,24 +63,28 @@ func reauditsCommand() *cobra.Command {
 			return nil
 		}})
 	}
-	cmd.AddCommand(&cobra.Command{Use: "flips RUN", Short: "The verdicts that a re-audit changed as CSV, with the claims they touch", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			st, err := s.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer st.Close()
-			return writeFlips(cmd.Context(), cmd.OutOrStdout(), st, args[0])
-		}})
-	cmd.AddCommand(&cobra.Command{Use: "failures RUN", Short: "What a re-audit could not judge as CSV, with the reasons", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			st, err := s.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer st.Close()
-			return writeFailures(cmd.Context(), cmd.OutOrStdout(), st, args[0])
-		}})
+	cmd.AddCommand(reportCommand(&s),
+		listCommand(&s, "flips", "The verdicts that a re-audit changed as CSV, with the claims they touch", writeFlips),
+		listCommand(&s, "failures", "What a re-audit could not judge as CSV, with the reasons", writeFailures))
+	return cmd
+}
+
+// listCommand lists something of a run as CSV, or as JSON with --json.
+func listCommand(s *storeSettings, name, short string, write func(context.Context, io.Writer, *stores, string, bool) error) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{Use: name + " RUN", Short: short, Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		st, err := s.open(cmd.Context())
+		if err != nil {
+			return err
+		}
+		defer st.Close()
+		if _, err := st.db.Run(cmd.Context(), args[0]); err != nil {
+			return err
+		}
+		out := bufio.NewWriter(cmd.OutOrStdout())
+		return errors.Join(write(cmd.Context(), out, st, args[0], asJSON), out.Flush())
+	}}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
 	return cmd
 }
 
@@ -124,37 +130,34 @@ func listRuns(cmd *cobra.Command, st *stores, asJSON bool) error {
 	return err
 }
 
-// writeFlips writes a run's flips as CSV, each with the ids of the claims on its delivery.
-func writeFlips(ctx context.Context, w io.Writer, st *stores, runID string) error {
-	if _, err := st.db.Run(ctx, runID); err != nil {
-		return err
+// writeFlips writes a run's flips, each with the ids of the claims on its delivery.
+func writeFlips(ctx context.Context, w io.Writer, st *stores, runID string, asJSON bool) error {
+	enc, c := json.NewEncoder(w), csv.NewWriter(w)
+	if !asJSON {
+		c.Write([]string{"tracking_id", "driver_id", "photo_id", "upload_id", "before", "after", "check", "detail", "claims"})
 	}
-	c := csv.NewWriter(w)
-	c.Write([]string{"tracking_id", "driver_id", "photo_id", "upload_id", "before", "after", "check", "detail", "claims"})
-	err := pages(func(after string) ([]audit.Flip, string, error) { return st.db.Flips(ctx, runID, after, onPage) }, func(f audit.Flip) error {
-		claims := ""
-		for claim, err := range dispute.EachClaim(ctx, st.db.Claims, dispute.ClaimFilter{TrackingID: f.TrackingID}) {
-			if err != nil {
-				return err
-			}
-			if claims != "" {
-				claims += " "
-			}
-			claims += claim.ClaimID
+	err := eachFlip(ctx, st, runID, func(f audit.Flip, claims []string) error {
+		if asJSON {
+			return enc.Encode(struct {
+				audit.Flip
+				Claims []string `json:"claims,omitempty"`
+			}{f, claims})
 		}
-		return c.Write([]string{plainCell(f.TrackingID), plainCell(f.DriverID), f.PhotoID, f.UploadID, string(f.Before), string(f.After), f.Check, plainCell(f.Detail), plainCell(claims)})
+		return c.Write([]string{plainCell(f.TrackingID), plainCell(f.DriverID), f.PhotoID, f.UploadID, string(f.Before), string(f.After), f.Check, plainCell(f.Detail), plainCell(strings.Join(claims, " "))})
 	})
 	c.Flush()
 	return errors.Join(err, c.Error())
 }
 
-func writeFailures(ctx context.Context, w io.Writer, st *stores, runID string) error {
-	if _, err := st.db.Run(ctx, runID); err != nil {
-		return err
+func writeFailures(ctx context.Context, w io.Writer, st *stores, runID string, asJSON bool) error {
+	enc, c := json.NewEncoder(w), csv.NewWriter(w)
+	if !asJSON {
+		c.Write([]string{"tracking_id", "photo_id", "upload_id", "code", "reason"})
 	}
-	c := csv.NewWriter(w)
-	c.Write([]string{"tracking_id", "photo_id", "upload_id", "code", "reason"})
 	err := pages(func(after string) ([]audit.Failure, string, error) { return st.db.Failures(ctx, runID, after, onPage) }, func(f audit.Failure) error {
+		if asJSON {
+			return enc.Encode(f)
+		}
 		return c.Write([]string{plainCell(f.TrackingID), f.PhotoID, f.UploadID, string(f.Code), plainCell(f.Reason)})
 	})
 	c.Flush()
@@ -214,12 +217,14 @@ A chunk whose worker is gone is taken over within seconds.`,
 			defer closeEyes()
 			st.audit.Vision = eyes
 			log.Info("waiting for re-audits", "workers", workers)
-			last := time.Time{}
+			var m meter
 			st.audit.KeepWorking(cmd.Context(), log, workEvery, audit.WorkOptions{Workers: workers, Pace: s.pace(), Progress: func(r audit.Run) {
-				if now := time.Now(); now.Sub(last) > 10*time.Second {
-					last = now
-					log.Info("re-audit", "run_id", r.RunID, "done", r.Done, "of", r.Total, "flipped", r.Flipped, "failed", r.Failed)
+				now := time.Now()
+				if !m.due(r, now) {
+					return
 				}
+				perSecond, left := m.rate(r, now)
+				log.Info("re-audit", "run_id", r.RunID, "done", r.Done, "of", r.Total, "came", came(r), "per_second", math.Round(perSecond), "left", left.Round(time.Second))
 			}})
 			return nil
 		},

@@ -163,6 +163,9 @@ func serve(ctx context.Context, s *serveSettings, ready func(*stores, net.Addr) 
 	if err != nil {
 		return err
 	}
+	if here != nil {
+		here.GiveWay = srv.GiveWay
+	}
 	listener, err := net.Listen("tcp", s.listen)
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)

@@ -30,6 +30,8 @@ import (
 type storeSettings struct {
 	data, keys, database, objects, checklist, lockMode, authority string
 	retention                                                     time.Duration
+
+	unkept bool // the checklist is only tried: it is not kept under its version
 }
 
 func (s *storeSettings) flags(f *pflag.FlagSet) {
@@ -101,9 +103,11 @@ func (s *storeSettings) open(ctx context.Context) (*stores, error) {
 		return nil, err
 	}
 	st := &stores{db: db, objects: objects, listed: listed, metrics: metrics}
-	if err := db.SaveChecklist(ctx, checklist.Version, checklist.Text(), time.Now().UTC()); err != nil {
-		db.Close()
-		return nil, err
+	if !s.unkept {
+		if err := db.SaveChecklist(ctx, checklist.Version, checklist.Text(), time.Now().UTC()); err != nil {
+			db.Close()
+			return nil, err
+		}
 	}
 	st.audit = audit.NewService(audit.Config{Objects: objects, Records: db, Archive: db, Checklist: checklist, NewID: newID})
 	keys := keysFolder(s.keys, s.data)

@@ -2,6 +2,8 @@ package sqldb
 
 import (
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,7 +12,8 @@ import (
 )
 
 // TestMigrationsOfWhatIsOnRecord holds that deliveries from before geocoding are queued,
-// those from before standings counted, and photos from before reviews queued, when their database is brought up to date.
+// those from before standings counted, photos from before reviews queued, and flips that
+// were a row each listed, when their database is brought up to date.
 func TestMigrationsOfWhatIsOnRecord(t *testing.T) {
 	both(t, func(t *testing.T, db *DB) {
 		at := time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC)
@@ -40,6 +43,11 @@ func TestMigrationsOfWhatIsOnRecord(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, statement := range []string{
+			`DROP TABLE run_flips`, `CREATE TABLE flips (run_id TEXT NOT NULL REFERENCES runs, upload_id TEXT NOT NULL, json TEXT NOT NULL, PRIMARY KEY (run_id, upload_id))`,
+			`INSERT INTO runs (run_id, started_at, progress, json) VALUES ('run 1', 1, '', '{"run_id":"run 1","finished_at":"2026-11-20T18:00:00Z"}'), ('run 2', 1, '', '{"run_id":"run 2"}')`,
+			`INSERT INTO flips (run_id, upload_id, json) VALUES ('run 2', 'u', '{"upload_id":"u"}')`,
+			`INSERT INTO flips (run_id, upload_id, json) SELECT 'run 1', CAST(n AS TEXT), '{"upload_id":"' || n || '","before":"accept","after":"retake"}' FROM
+				(WITH RECURSIVE up(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < 2500) SELECT n FROM up) s`,
 			`DROP TABLE scenes`, `DROP TABLE recognitions`, `DROP INDEX deliveries_by_recipient`, `ALTER TABLE deliveries DROP COLUMN recipient_key`, `DROP TABLE holds`, `DROP TABLE deleted_photos`, `DROP INDEX uploads_by_time`, `DROP INDEX sightings_by_earlier`, `DROP TABLE rulings`, `DROP INDEX claims_by_import`, `DROP INDEX checklists_by_time`, `DROP TABLE ruling_states`,
 			`DROP TABLE run_chunks`, `DROP TABLE run_reports`, `DROP TABLE run_failures`, `DROP INDEX runs_published`, `DROP INDEX runs_by_state`,
 			`ALTER TABLE runs DROP COLUMN state`, `ALTER TABLE runs DROP COLUMN options`, `ALTER TABLE runs DROP COLUMN published_at`,
@@ -56,11 +64,23 @@ func TestMigrationsOfWhatIsOnRecord(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := db.migrate(t.Context()); err != nil {
+		var err error
+		if err = db.migrate(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if all, _, err := db.PhotosWaiting(t.Context(), "", 10); err != nil || len(all) != 1 || all[0].Upload.UploadID != waits.UploadID {
 			t.Errorf("%d photos wait for a person, %v; want the one that was left to a person", len(all), err)
+		}
+		var flips []audit.Flip
+		for after, more := "", true; more; more = after != "" {
+			var some []audit.Flip
+			if some, after, err = db.Flips(t.Context(), "run 1", after, 700); err != nil {
+				t.Fatal(err)
+			}
+			flips = append(flips, some...)
+		}
+		if !slices.IsSortedFunc(flips, func(a, b audit.Flip) int { return strings.Compare(a.UploadID, b.UploadID) }) || len(flips) != 2500 || flips[7].After != audit.Retake {
+			t.Errorf("%d flips, want 2500 in order", len(flips))
 		}
 		if n, err := db.AddressesWaiting(t.Context()); n != 1 || err != nil {
 			t.Errorf("%d addresses wait, %v; want 1", n, err)

@@ -12,35 +12,48 @@ import (
 	"porchlight/audit"
 )
 
-// packedReports is how many reports a row of run_reports holds: looking up one unpacks
-// them all, which takes about a millisecond.
-const packedReports = 256
+// packedRows is how many reports a row of run_reports holds, and how many flips one of
+// run_flips: looking up one unpacks them all, which takes about a millisecond.
+const packedRows = 256
 
 // packing holds what rows are put together in: the texts, and all of a row.
 var packing = sync.Pool{New: func() any { return new([2][]byte) }}
 
-// pack writes reports, which are in order of upload id, as one row: their number, then
-// the length of each one's upload id and JSON, then those texts, compressed by S2. The
-// numbers are unsigned varints.
-func pack(reports []audit.Report) ([]byte, error) {
-	head := binary.AppendUvarint(nil, uint64(len(reports)))
+// pack writes values, which are in order of upload id, as one row: their number, then the
+// length of each one's upload id and JSON, then those texts, compressed by S2. The numbers
+// are unsigned varints.
+func pack[T any](values []T, uploadID func(T) string) ([]byte, error) {
+	head := binary.AppendUvarint(nil, uint64(len(values)))
 	buffers := packing.Get().(*[2][]byte)
 	defer packing.Put(buffers)
 	texts := buffers[0][:0]
-	for _, r := range reports {
-		r.Measurement = nil // it is kept once, beside the reports
-		text, err := fastJSON.Marshal(r)
+	for _, v := range values {
+		id := uploadID(v)
+		text, err := fastJSON.Marshal(v)
 		if err != nil {
-			return nil, audit.Errorf(audit.CodeInvalid, "a report cannot be stored", err)
+			return nil, audit.Errorf(audit.CodeInvalid, "what a run found cannot be stored", err)
 		}
-		head = binary.AppendUvarint(binary.AppendUvarint(head, uint64(len(r.UploadID))), uint64(len(text)))
-		texts = append(append(texts, r.UploadID...), text...)
+		head = binary.AppendUvarint(binary.AppendUvarint(head, uint64(len(id))), uint64(len(text)))
+		texts = append(append(texts, id...), text...)
 	}
 	buffers[0], buffers[1] = texts, append(append(buffers[1][:0], head...), texts...)
 	return s2.Encode(nil, buffers[1]), nil
 }
 
-// packed is a row of run_reports, opened.
+// packAll packs values as rows of a run: its id, the last upload id of each row, the first,
+// and the values.
+func packAll[T any](runID string, values []T, uploadID func(T) string) (rows [][]any, err error) {
+	for part := range slices.Chunk(values, packedRows) {
+		b, err := pack(part, uploadID)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, []any{runID, uploadID(part[len(part)-1]), uploadID(part[0]), b})
+	}
+	return rows, nil
+}
+
+// packed is a row of run_reports or run_flips, opened.
 type packed struct {
 	first, last string
 	ids         []string
@@ -51,7 +64,7 @@ type packed struct {
 const maxPacked = 64 << 20
 
 func unpack(first, last string, b []byte) (packed, error) {
-	broken := audit.Errorf(audit.CodeCorrupted, "a row of packed reports cannot be read")
+	broken := audit.Errorf(audit.CodeCorrupted, "a row of what a run found cannot be read")
 	if n, err := s2.DecodedLen(b); err != nil || n > maxPacked {
 		return packed{}, broken
 	}
@@ -95,13 +108,22 @@ func unpack(first, last string, b []byte) (packed, error) {
 	return p, nil
 }
 
+func scanPacked(scan func(...any) error) (packed, error) {
+	var first, last string
+	var b []byte
+	if err := scan(&first, &last, &b); err != nil {
+		return packed{}, err
+	}
+	return unpack(first, last, b)
+}
+
 // report finds an upload's report, and whether there is one.
 func (p packed) report(uploadID string) (r audit.Report, ok bool, err error) {
 	i, ok := slices.BinarySearch(p.ids, uploadID)
 	if !ok {
 		return r, false, nil
 	}
-	err = fastJSON.Unmarshal(p.texts[i], &r)
+	err = keptJSON.Unmarshal(p.texts[i], &r)
 	return r, err == nil, err
 }
 
@@ -122,14 +144,7 @@ func (p *packs) report(ctx context.Context, uploadID string) (audit.Report, bool
 		return audit.Report{}, false, nil
 	}
 	if !p.read || uploadID > p.at.last {
-		rows, err := collect(ctx, p.session, func(scan func(...any) error) (packed, error) {
-			var first, last string
-			var b []byte
-			if err := scan(&first, &last, &b); err != nil {
-				return packed{}, err
-			}
-			return unpack(first, last, b)
-		}, queryPack, p.runID, uploadID)
+		rows, err := collect(ctx, p.session, scanPacked, queryPack, p.runID, uploadID)
 		if err != nil {
 			return audit.Report{}, false, err
 		}

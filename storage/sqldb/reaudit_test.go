@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -59,6 +60,9 @@ func TestReaudit(t *testing.T) {
 		if runs, _, err := db.Runs(t.Context(), "", 1); err != nil || len(runs) != 0 {
 			t.Fatalf("a dry run is on record: %v, %v", runs, err)
 		}
+		if text, err := db.Checklist(t.Context(), list.Version); audit.ErrorCode(err) != audit.CodeNotFound {
+			t.Errorf("a dry run keeps its checklist: %.20q, %v", text, err)
+		}
 		// It is ended in its midst, as a process is.
 		ctx, cancel := context.WithCancel(t.Context())
 		o := audit.ReauditOptions{Checklist: list, ChunkSize: 7, WorkOptions: audit.WorkOptions{Progress: func(r audit.Run) {
@@ -74,7 +78,8 @@ func TestReaudit(t *testing.T) {
 			t.Errorf("%d reports count before the run is published", reports)
 		}
 		flips := 0
-		o.WorkOptions = audit.WorkOptions{Workers: 4, Flip: func(audit.Flip) { flips++ }}
+		var gaveWay atomic.Int32
+		o.WorkOptions = audit.WorkOptions{Workers: 4, Flip: func(audit.Flip) { flips++ }, GiveWay: func(context.Context, time.Duration) { gaveWay.Add(1) }}
 		run, err := s.Reaudit(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
@@ -85,11 +90,22 @@ func TestReaudit(t *testing.T) {
 		if run.Flipped != dry.Flipped || run.Flipped == 0 || flips >= run.Flipped {
 			t.Errorf("%d flips, %d in the dry run, %d told by the one who went on", run.Flipped, dry.Flipped, flips)
 		}
+		if n := int(gaveWay.Load()); n < 2*(run.Chunks-3) { // when a chunk was read, and when it was stored
+			t.Errorf("it gave way to others %d times over %d chunks", n, run.Chunks)
+		}
 		if runs, _, err := db.Runs(t.Context(), "", 10); err != nil || len(runs) != 1 {
 			t.Errorf("%d runs, %v, want one that went on", len(runs), err)
 		}
 		if reports := reportsBy(t, db, "strict-1"); reports != n {
 			t.Errorf("%d reports count, want %d", reports, n)
+		}
+		edited := *list
+		edited.Version = audit.Guide2026().Version
+		if err := db.SaveChecklist(t.Context(), edited.Version, audit.Guide2026().Text(), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Reaudit(t.Context(), audit.ReauditOptions{Checklist: &edited, DryRun: true}); audit.ErrorCode(err) != audit.CodeConflict {
+			t.Errorf("a dry run by another text than is kept under the version: %v", err)
 		}
 		again, err := s.Reaudit(t.Context(), o)
 		if err != nil || again.Done != n || again.Skipped != n || again.Flipped != 0 {

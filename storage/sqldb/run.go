@@ -176,14 +176,7 @@ func (db *DB) KeepChunk(ctx context.Context, t audit.Task, until time.Time) erro
 // [audit.CodeNotFound] for a run or chunk that is not there, [audit.CodeConflict] where
 // the run was cancelled.
 func (db *DB) FinishChunk(ctx context.Context, t audit.Task, c audit.Chunk, at time.Time) (r audit.Run, err error) {
-	var flips, failures, packs [][]any
-	for _, f := range c.Flips {
-		flip, err := fastJSON.MarshalToString(f)
-		if err != nil {
-			return r, audit.Errorf(audit.CodeInvalid, "a flip cannot be stored", err)
-		}
-		flips = append(flips, []any{t.RunID, f.UploadID, flip})
-	}
+	var failures [][]any
 	for _, f := range c.Failures {
 		failure, err := encode(f)
 		if err != nil {
@@ -191,12 +184,13 @@ func (db *DB) FinishChunk(ctx context.Context, t audit.Task, c audit.Chunk, at t
 		}
 		failures = append(failures, []any{t.RunID, f.UploadID, failure})
 	}
-	for part := range slices.Chunk(c.Reports, packedReports) {
-		b, err := pack(part)
-		if err != nil {
-			return r, err
-		}
-		packs = append(packs, []any{t.RunID, part[len(part)-1].UploadID, part[0].UploadID, b})
+	flips, err := packAll(t.RunID, c.Flips, flipped)
+	if err != nil {
+		return r, err
+	}
+	reports, err := packAll(t.RunID, c.Reports, judgedUpload)
+	if err != nil {
+		return r, err
 	}
 	err = db.write(ctx, func(s session) error {
 		n, err := s.exec(ctx, `UPDATE run_chunks SET done_at = $1 WHERE run_id = $2 AND number = $3 AND done_at = 0`, micros(at), t.RunID, t.Number)
@@ -210,10 +204,10 @@ func (db *DB) FinishChunk(ctx context.Context, t audit.Task, c audit.Chunk, at t
 		if err := s.saveMeasurements(ctx, c.Remeasured); err != nil {
 			return err
 		}
-		if err := s.insert(ctx, `INSERT INTO run_reports (run_id, last_id, first_id, reports) VALUES`, "", packs); err != nil {
+		if err := s.insert(ctx, `INSERT INTO run_reports (run_id, last_id, first_id, reports) VALUES`, "", reports); err != nil {
 			return err
 		}
-		if err := s.insert(ctx, `INSERT INTO flips (run_id, upload_id, json) VALUES`, "", flips); err != nil {
+		if err := s.insert(ctx, insertFlips, "", flips); err != nil {
 			return err
 		}
 		if err := s.insert(ctx, `INSERT INTO run_failures (run_id, upload_id, json) VALUES`, "", failures); err != nil {
@@ -290,37 +284,6 @@ func (db *DB) ChangeRun(ctx context.Context, runID string, to audit.RunState, at
 	return r, err
 }
 
-const (
-	querySpans     = `SELECT first_id, last_id FROM run_chunks WHERE run_id = $1 ORDER BY number`
-	querySpanFlips = `SELECT json FROM flips WHERE run_id = $1 AND upload_id >= $2 AND upload_id <= $3`
-)
-
-// requeue brings the queue of photos that wait for a person up to date with what a run,
-// which counts from now on, changed.
-func (s session) requeue(ctx context.Context, runID string) error {
-	spans, err := collect(ctx, s, func(scan func(...any) error) (span audit.Span, err error) {
-		err = scan(&span.First, &span.Last)
-		return span, err
-	}, querySpans, runID)
-	if err != nil {
-		return err
-	}
-	for _, span := range spans {
-		flips, err := collect(ctx, s, scanJSON[audit.Flip], querySpanFlips, runID, span.First, span.Last)
-		if err != nil {
-			return err
-		}
-		verdicts := map[string]audit.Verdict{}
-		for _, f := range flips {
-			verdicts[f.UploadID] = f.After
-		}
-		if err := s.queueForReview(ctx, verdicts); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // changes are what the custody log calls the states that somebody brings a run into.
 var changes = map[audit.RunState]custody.Action{audit.RunPaused: custody.ReauditPaused, audit.RunRunning: custody.ReauditResumed,
 	audit.RunCancelled: custody.ReauditCancelled, audit.RunPublished: custody.ReauditPublished}
@@ -360,26 +323,14 @@ func (db *DB) Runs(ctx context.Context, after string, limit int) (runs []audit.R
 const queryRuns = `SELECT started_at, run_id, json FROM runs WHERE (started_at, run_id) < ($1, $2)
 	ORDER BY started_at DESC, run_id DESC LIMIT $3`
 
-// Flips lists a re-audit's changed verdicts by upload id, at most limit from the one
-// after the cursor; next is "" at the end.
-func (db *DB) Flips(ctx context.Context, runID, after string, limit int) (flips []audit.Flip, next string, err error) {
-	return byUpload[audit.Flip](ctx, db, queryFlips, runID, after, limit, func(f audit.Flip) string { return f.UploadID })
-}
-
-// Failures lists the uploads that a re-audit could not judge, in the same way.
+// Failures lists the uploads that a re-audit could not judge by upload id, at most limit
+// from the one after the cursor; next is "" at the end.
 func (db *DB) Failures(ctx context.Context, runID, after string, limit int) (failures []audit.Failure, next string, err error) {
-	return byUpload[audit.Failure](ctx, db, queryFailures, runID, after, limit, func(f audit.Failure) string { return f.UploadID })
-}
-
-func byUpload[T any](ctx context.Context, db *DB, query, runID, after string, limit int, id func(T) string) ([]T, string, error) {
 	c, err := parseCursor(after, cursor{})
 	if err != nil {
 		return nil, "", err
 	}
-	return page(ctx, db, limit, scanJSON[T], func(v T) (T, string) { return v, cursor{ID: id(v)}.String() }, query, runID, c.ID)
+	return page(ctx, db, limit, scanJSON[audit.Failure], func(f audit.Failure) (audit.Failure, string) { return f, cursor{ID: f.UploadID}.String() }, queryFailures, runID, c.ID)
 }
 
-const (
-	queryFlips    = `SELECT json FROM flips WHERE run_id = $1 AND upload_id > $2 ORDER BY upload_id LIMIT $3`
-	queryFailures = `SELECT json FROM run_failures WHERE run_id = $1 AND upload_id > $2 ORDER BY upload_id LIMIT $3`
-)
+const queryFailures = `SELECT json FROM run_failures WHERE run_id = $1 AND upload_id > $2 ORDER BY upload_id LIMIT $3`

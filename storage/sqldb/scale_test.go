@@ -107,7 +107,12 @@ func seedClaims(b *testing.B, db *DB, n int) {
 			}
 		}
 	}
-	if _, err := db.on(db.writer).exec(b.Context(), `ANALYZE`); err != nil {
+	// As a database that has been in use is: what autovacuum would do beside the benchmark is done.
+	tidy := `ANALYZE`
+	if db.dialect == (postgres{}) {
+		tidy = `VACUUM (ANALYZE)`
+	}
+	if _, err := db.on(db.writer).exec(b.Context(), tidy); err != nil {
 		b.Fatal(err)
 	}
 }

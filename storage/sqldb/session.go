@@ -133,11 +133,16 @@ func scanText(scan func(...any) error) (s string, err error) {
 // measurements and reports go through it, which are read by the million.
 var fastJSON = sonic.ConfigStd
 
+// keptJSON reads what was written by fastJSON and [encode], in half the time once more: texts
+// are parts of what was read instead of copies, and are not looked through again for what
+// cannot be kept.
+var keptJSON = sonic.Config{}.Froze()
+
 // scanJSON reads one column of JSON.
 func scanJSON[T any](scan func(...any) error) (v T, err error) {
 	var text string
 	if err = scan(&text); err == nil {
-		err = fastJSON.UnmarshalFromString(text, &v)
+		err = keptJSON.UnmarshalFromString(text, &v)
 	}
 	return v, err
 }

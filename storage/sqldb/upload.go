@@ -282,7 +282,7 @@ func (s session) collectJudged(ctx context.Context, query string, args ...any) (
 		wg.Go(func() {
 			for i := first; i < min(first+part, len(rows)); i++ {
 				j := &judged[i]
-				errs[i] = errors.Join(fastJSON.UnmarshalFromString(rows[i][0], &j.Upload), fastJSON.UnmarshalFromString(rows[i][1], &j.Measurement), fastJSON.UnmarshalFromString(rows[i][2], &j.Report))
+				errs[i] = errors.Join(keptJSON.UnmarshalFromString(rows[i][0], &j.Upload), keptJSON.UnmarshalFromString(rows[i][1], &j.Measurement), keptJSON.UnmarshalFromString(rows[i][2], &j.Report))
 			}
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -38,8 +39,9 @@ type dialect interface {
 	forUpdate() string
 	// skipLocked is the same, but passes over rows that somebody else has locked.
 	skipLocked() string
-	// lock waits for every other transaction that holds one of the keys.
-	lock(ctx context.Context, s session, keys []int64) error
+	// lock waits for every other transaction that holds one of the keys, and for those that
+	// hold one of the shared ones as theirs alone.
+	lock(ctx context.Context, s session, keys []int64, shared ...int64) error
 	// appendOnly is the statements that make a table refuse changes.
 	appendOnly(table string) []string
 	// explain asks for a statement's plan.
@@ -77,7 +79,7 @@ func (sqlite) insert(s session, head, tail string, rows [][]any) statement {
 }
 
 // One transaction writes at a time, so that there is nobody to wait for.
-func (sqlite) lock(context.Context, session, []int64) error { return nil }
+func (sqlite) lock(context.Context, session, []int64, ...int64) error { return nil }
 
 func (sqlite) appendOnly(table string) []string {
 	var all []string
@@ -186,13 +188,21 @@ func all[T any](rows [][]any, column int) ([]T, bool) {
 // database: "porc" in the upper half of the key.
 const lockSpace = 0x706f7263 << 32
 
-func (postgres) lock(ctx context.Context, s session, keys []int64) error {
-	keys = slices.Clone(keys)
-	for i := range keys {
-		keys[i] = lockSpace | keys[i]&0xffffffff
+func (postgres) lock(ctx context.Context, s session, keys []int64, shared ...int64) error {
+	alone := make(map[int64]bool, len(keys)+len(shared))
+	for _, k := range shared {
+		alone[lockSpace|k&0xffffffff] = false
 	}
-	slices.Sort(keys) // all take them in one order, so that no two wait for each other
-	_, err := s.exec(ctx, `SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS k`, slices.Compact(keys))
+	for _, k := range keys {
+		alone[lockSpace|k&0xffffffff] = true
+	}
+	all := slices.Sorted(maps.Keys(alone)) // all take them in one order, so that no two wait for each other
+	how := make([]bool, len(all))
+	for i, k := range all {
+		how[i] = alone[k]
+	}
+	_, err := s.exec(ctx, `SELECT CASE WHEN alone THEN pg_advisory_xact_lock(k) ELSE pg_advisory_xact_lock_shared(k) END
+		FROM unnest($1::bigint[], $2::boolean[]) AS t(k, alone)`, all, how)
 	return err
 }
 

@@ -32,7 +32,7 @@ func TestPlansUseIndexes(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, bands := bandList(audit.Fingerprint{1, 2, 3, 4})
+		print := audit.Fingerprint{1, 2, 3, 4}
 		for _, q := range []plan{
 			{"delivery", queryDelivery, []any{"T1"}},
 			{"a driver's deliveries", queryDriverDeliveries, []any{"D1", 0, 1}},
@@ -72,8 +72,9 @@ func TestPlansUseIndexes(t *testing.T) {
 			{"tokens by age", queryTokenPage, []any{0, "K1", 10}},
 			{"a driver's tokens", queryDriverTokens, []any{0, "K1", "D1", 10}},
 			{"a person's session", queryWebSession, []any{"h", 0}},
-			{"similar photos", querySimilar, append(bands[:16:16], "p", 50)},
-			{"similar photos, turned", queryTurned, append(slices.Repeat(bands, 7), "p", 50)},
+			{"similar photos", querySimilar, append([]any{"p"}, bandList(print)...)},
+			{"similar photos, turned", queryTurned, append([]any{"p"}, slices.Repeat(bandList(print), turnedWays)...)},
+			{"similar photos under a caption", queryCovered, append([]any{"p"}, bandsUnder(print, audit.Fingerprint{^uint64(7), 1, 1, 1})...)},
 			{"pairs of like photos", queryPairPage, []any{31, "a", "b", 10}},
 			{"what an upload is like", queryPairsLater + `($2,$3)`, []any{31, "a", "b"}},
 			{"what is like an upload", queryPairsEarlier + `($2,$3)`, []any{31, "a", "b"}},

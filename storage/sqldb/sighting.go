@@ -43,7 +43,7 @@ func (s session) sight(ctx context.Context, u uploadRow, p picture, before bool)
 		}
 		found[e.uploadID] = e.sighting()
 	}
-	if p.searchable() && u.driverID != "" && u.stopKey != "" {
+	if len(p.likenesses()) > 0 && u.driverID != "" && u.stopKey != "" {
 		atStop, err := collect(ctx, s, scanSighted, queryAtStop, u.driverID, u.stopKey, u.at-stopWindow.Microseconds(), searchQuality)
 		if err != nil {
 			return nil, err
@@ -54,7 +54,7 @@ func (s session) sight(ctx context.Context, u uploadRow, p picture, before bool)
 			}
 		}
 	}
-	photos := map[string]sighted{u.photoID: {quality: p.quality}}
+	photos := map[string]sighted{u.photoID: {quality: max(p.whole.quality, p.trimmed.quality)}}
 	similar, err := s.similarPhotos(ctx, u.photoID, p)
 	if err != nil {
 		return nil, err
@@ -81,19 +81,29 @@ func (s session) sight(ctx context.Context, u uploadRow, p picture, before bool)
 // sighted is an upload with its photo's likeness to the one in question.
 type sighted struct {
 	uploadRow
-	digits   string
+	picture  // as it is on record
 	distance int
 	quality  int // the lower of both
 }
 
-// compare takes the distance to p and the lower quality, and returns the distance.
-func (e *sighted) compare(p picture) int {
-	other, ok := audit.ParseFingerprint(e.digits)
-	e.distance = 256
-	if ok {
-		e.distance = other.Distance(p.print)
+// like takes the distance to the nearest of some fingerprints, and the lower quality, where
+// that is nearer than what it has.
+func (e *sighted) like(quality int, prints []audit.Fingerprint, distance func(f, kept audit.Fingerprint) int) {
+	for _, kept := range e.likenesses() {
+		for _, f := range prints {
+			if d := distance(f, kept.print); d < e.distance {
+				e.distance, e.quality = d, min(quality, kept.quality)
+			}
+		}
 	}
-	e.quality = min(e.quality, p.quality)
+}
+
+// compare takes the distance to p as both are, without turning, and returns it.
+func (e *sighted) compare(p picture) int {
+	e.distance = 256
+	for _, l := range p.likenesses() {
+		e.like(l.quality, []audit.Fingerprint{l.print}, audit.Fingerprint.Distance)
+	}
 	return e.distance
 }
 
@@ -104,10 +114,8 @@ func (e sighted) sighting() audit.Sighting {
 
 const (
 	uploadColumns = `e.upload_id, e.photo_id, e.tracking_id, e.driver_id, e.stop_key, e.at, e.received_at`
-	queryAtStop   = `SELECT ` + uploadColumns + `, p.fingerprint, p.quality FROM uploads e JOIN photos p ON p.photo_id = e.photo_id
-		WHERE e.driver_id = $1 AND e.stop_key = $2 AND e.at >= $3 AND p.quality >= $4`
-	querySimilar = `SELECT photo_id, fingerprint, quality FROM photos WHERE photo_key IN
-		(SELECT photo_key FROM fingerprint_bands WHERE band IN (` + bandMarks + `)) AND photo_id <> $17 AND quality >= $18`
+	queryAtStop   = `SELECT ` + uploadColumns + `, ` + pictureColumns + ` FROM uploads e JOIN photos p ON p.photo_id = e.photo_id
+		WHERE e.driver_id = $1 AND e.stop_key = $2 AND e.at >= $3 AND (p.quality >= $4 OR p.trimmed_quality >= $4)`
 )
 
 func scanUploadRow(scan func(...any) error) (r uploadRow, err error) {
@@ -116,62 +124,70 @@ func scanUploadRow(scan func(...any) error) (r uploadRow, err error) {
 }
 
 func scanSighted(scan func(...any) error) (e sighted, err error) {
-	err = scan(&e.uploadID, &e.photoID, &e.trackingID, &e.driverID, &e.stopKey, &e.at, &e.receivedAt, &e.digits, &e.quality)
+	var whole, trimmed likeness
+	err = scan(&e.uploadID, &e.photoID, &e.trackingID, &e.driverID, &e.stopKey, &e.at, &e.receivedAt,
+		&whole.digits, &whole.quality, &trimmed.digits, &trimmed.quality)
+	e.picture = picture{whole: parseLikeness(whole.digits, whole.quality), trimmed: parseLikeness(trimmed.digits, trimmed.quality)}
 	return e, err
 }
 
 // turnedWays is in how many ways a picture may be turned and mirrored beside upright.
 const turnedWays = 7
 
-// queryTurned finds photos that agree in two bands at least with one of the seven ways in
-// which a picture may be turned or mirrored. One band would do for the upright picture;
-// here it would bring in seven times as many photos that are alike by chance, to be
-// looked up one by one, while counting bands stays within their index.
-var queryTurned = func() string {
-	var ways []string
-	for way := range turnedWays {
-		marks := make([]string, bandCount)
-		for i := range marks {
-			marks[i] = "$" + strconv.Itoa(1+way*bandCount+i)
+// queryBands finds photos by a fingerprint's bands, or by those of several ways in which
+// a picture may be turned, or may be under a caption. Of the upright picture one equal
+// band is enough. Of so many ways that would bring in as many times the photos that are
+// alike by chance, to be looked up one by one, so that two are wanted: counting bands stays
+// within their index.
+func queryBands(ways, bands, equal int) string {
+	var keys []string
+	for way := range ways {
+		key := `SELECT photo_key FROM fingerprint_bands WHERE band IN (` + numbered(2+way*bands, bands) + `)`
+		if equal > 1 {
+			key += ` GROUP BY photo_key HAVING COUNT(*) >= ` + strconv.Itoa(equal)
 		}
-		ways = append(ways, `SELECT photo_key FROM fingerprint_bands WHERE band IN (`+strings.Join(marks, ",")+`) GROUP BY photo_key HAVING COUNT(*) >= 2`)
+		keys = append(keys, key)
 	}
-	return `SELECT photo_id, fingerprint, quality FROM photos WHERE photo_key IN (` + strings.Join(ways, ` UNION ALL `) +
-		`) AND photo_id <> $` + strconv.Itoa(1+turnedWays*bandCount) + ` AND quality >= $` + strconv.Itoa(2+turnedWays*bandCount)
-}()
+	return `SELECT p.photo_id, ` + pictureColumns + ` FROM photos p WHERE p.photo_key IN (` + strings.Join(keys, ` UNION ALL `) + `) AND p.photo_id <> $1`
+}
+
+var (
+	querySimilar = queryBands(1, bandCount, 1)
+	queryTurned  = queryBands(turnedWays, bandCount, 2)
+	queryCovered = queryBands(1, coveredBands, 2)
+)
 
 // similarPhotos finds photos within [nearAnywhere] bits, also where one is turned or
-// mirrored against the other. Upright all are found up to 15 bits, most up to 31.
+// mirrored against the other, has borders or a caption below it, or has one laid over it
+// that the earlier one did not have. Upright all are found up to 15 bits, most up to 31.
 func (s session) similarPhotos(ctx context.Context, photoID string, p picture) ([]sighted, error) {
-	if !p.searchable() {
-		return nil, nil
-	}
 	found := map[string]sighted{}
-	look := func(query string, args []any, ways ...audit.Fingerprint) error {
-		rows, err := collect(ctx, s, func(scan func(...any) error) (e sighted, err error) {
-			err = scan(&e.photoID, &e.digits, &e.quality)
-			return e, err
-		}, query, append(args, photoID, searchQuality)...)
-		for _, e := range rows {
-			for _, way := range ways {
-				if old, again := found[e.photoID]; e.compare(picture{print: way, quality: p.quality}) <= nearAnywhere && (!again || e.distance < old.distance) {
-					found[e.photoID] = e
-				}
+	look := func(query string, bands []any, quality int, distance func(f, kept audit.Fingerprint) int, prints ...audit.Fingerprint) error {
+		rows, err := collect(ctx, s, scanPicture, query, append([]any{photoID}, bands...)...)
+		for _, k := range rows {
+			e := sighted{uploadRow: uploadRow{photoID: k.photoID}, picture: k.picture, distance: nearAnywhere + 1}
+			if old, again := found[k.photoID]; again {
+				e = old
+			}
+			if e.like(quality, prints, distance); e.distance <= nearAnywhere {
+				found[k.photoID] = e
 			}
 		}
 		return err
 	}
-	_, bands := bandList(p.print)
-	if err := look(querySimilar, bands, p.print); err != nil {
-		return nil, err
-	}
-	if len(p.turned) == turnedWays {
-		bands = nil
-		for _, f := range p.turned {
-			_, more := bandList(f)
-			bands = append(bands, more...)
+	for _, l := range p.likenesses() {
+		if err := look(querySimilar, bandList(l.print), l.quality, audit.Fingerprint.Distance, l.print); err != nil {
+			return nil, err
 		}
-		if err := look(queryTurned, bands, p.turned...); err != nil {
+		if len(l.turned) == turnedWays {
+			if err := look(queryTurned, bandList(l.turned...), l.quality, audit.Fingerprint.Distance, l.turned...); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if bands := bandsUnder(p.uncovered, p.certain); p.whole.searchable() && p.certain != (audit.Fingerprint{}) && len(bands) > 0 {
+		inCertain := func(f, kept audit.Fingerprint) int { return f.DistanceIn(kept, p.certain) }
+		if err := look(queryCovered, bands, p.whole.quality, inCertain, p.uncovered); err != nil {
 			return nil, err
 		}
 	}

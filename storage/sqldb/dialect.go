@@ -31,6 +31,10 @@ type dialect interface {
 	// list is what stands between an IN's parentheses, the first argument's number given,
 	// with its arguments.
 	list(first int, ids []string) (marks string, args []any)
+	// among follows a column that is one of some numbers, whose mark's number is given;
+	// numbers are they as its argument.
+	among(mark int) string
+	numbers(all []int64) any
 	// insert is an INSERT of rows; head is "INSERT INTO ... VALUES".
 	insert(s session, head, tail string, rows [][]any) statement
 	// insertRows is how many rows one INSERT adds.
@@ -69,6 +73,22 @@ func (sqlite) snapshot(ctx context.Context, db *DB) (conn, func(), error) {
 func (sqlite) list(_ int, ids []string) (marks string, args []any) {
 	args = padded(ids)
 	return strings.Repeat(",?", len(args))[1:], args
+}
+
+// A list of marks is read anew each time it is asked for.
+func (sqlite) among(mark int) string {
+	return fmt.Sprintf("IN (SELECT value FROM json_each($%d))", mark)
+}
+
+func (sqlite) numbers(all []int64) any {
+	text := []byte{'['}
+	for i, n := range all {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = strconv.AppendInt(text, n, 10)
+	}
+	return string(append(text, ']'))
 }
 
 // More rows make a longer statement to parse and save little.
@@ -131,6 +151,10 @@ func (postgres) snapshot(ctx context.Context, db *DB) (conn, func(), error) {
 func (postgres) list(first int, ids []string) (marks string, args []any) {
 	return fmt.Sprintf("SELECT unnest($%d::text[])", first), []any{ids}
 }
+
+func (postgres) among(mark int) string { return fmt.Sprintf("= ANY($%d::bigint[])", mark) }
+
+func (postgres) numbers(all []int64) any { return all }
 
 func (postgres) insertRows() int { return chunkRows }
 

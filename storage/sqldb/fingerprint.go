@@ -4,8 +4,6 @@ import (
 	"hash/fnv"
 	"math/bits"
 	"slices"
-	"strconv"
-	"strings"
 
 	"porchlight/audit"
 )
@@ -30,16 +28,14 @@ func bandsOf(f audit.Fingerprint) [bandCount]int64 {
 const coveredBands = 64
 
 // bandsUnder are bands that a picture may have whose fingerprint is f in its certain bits:
-// of the bands with the fewest uncertain bits all that there can be, up to [coveredBands],
-// the last one repeated where there are fewer.
-func bandsUnder(f, certain audit.Fingerprint) []any {
+// of the bands with the fewest uncertain bits all that there can be, up to [coveredBands].
+func bandsUnder(f, certain audit.Fingerprint) (all []int64) {
 	sure, order := bandsOf(certain), make([]int, bandCount)
 	unsure := func(i int) int { return 16 - bits.OnesCount16(uint16(sure[i])) }
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(i, j int) int { return unsure(i) - unsure(j) })
-	var all []any
 	for _, i := range order {
 		if len(all)+1<<unsure(i) > coveredBands {
 			break
@@ -53,29 +49,7 @@ func bandsUnder(f, certain audit.Fingerprint) []any {
 			}
 		}
 	}
-	for len(all) > 0 && len(all) < coveredBands {
-		all = append(all, all[len(all)-1])
-	}
 	return all
-}
-
-// bandList is the bands of fingerprints as arguments.
-func bandList(fs ...audit.Fingerprint) (args []any) {
-	for _, f := range fs {
-		for _, b := range bandsOf(f) {
-			args = append(args, b)
-		}
-	}
-	return args
-}
-
-// numbered is n marks for numbers, the first one's number given.
-func numbered(first, n int) string {
-	marks := make([]string, n)
-	for i := range marks {
-		marks[i] = "$" + strconv.Itoa(first+i)
-	}
-	return strings.Join(marks, ",")
 }
 
 // photoKey is a short name for a photo: two photos share one once in 2^63.

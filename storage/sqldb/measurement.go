@@ -174,10 +174,6 @@ func scanPicture(scan func(...any) error) (k keptPicture, err error) {
 }
 
 func (s session) dropBands(ctx context.Context, photoID string, bands []int64) error {
-	args := []any{photoKey(photoID)}
-	for _, b := range bands {
-		args = append(args, b)
-	}
-	_, err := s.exec(ctx, `DELETE FROM fingerprint_bands WHERE photo_key = $1 AND band IN (`+numbered(2, len(bands))+`)`, args...)
+	_, err := s.exec(ctx, `DELETE FROM fingerprint_bands WHERE photo_key = $1 AND band `+s.dialect.among(2), photoKey(photoID), s.dialect.numbers(bands))
 	return err
 }

@@ -3,7 +3,6 @@ package sqldb
 import (
 	"database/sql"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +31,7 @@ func TestPlansUseIndexes(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		print := audit.Fingerprint{1, 2, 3, 4}
+		bands := bandsOf(audit.Fingerprint{1, 2, 3, 4})
 		for _, q := range []plan{
 			{"delivery", queryDelivery, []any{"T1"}},
 			{"a driver's deliveries", queryDriverDeliveries, []any{"D1", 0, 1}},
@@ -72,9 +71,7 @@ func TestPlansUseIndexes(t *testing.T) {
 			{"tokens by age", queryTokenPage, []any{0, "K1", 10}},
 			{"a driver's tokens", queryDriverTokens, []any{0, "K1", "D1", 10}},
 			{"a person's session", queryWebSession, []any{"h", 0}},
-			{"similar photos", querySimilar, append([]any{"p"}, bandList(print)...)},
-			{"similar photos, turned", queryTurned, append([]any{"p"}, slices.Repeat(bandList(print), turnedWays)...)},
-			{"similar photos under a caption", queryCovered, append([]any{"p"}, bandsUnder(print, audit.Fingerprint{^uint64(7), 1, 1, 1})...)},
+			{"similar photos", querySimilar(db.dialect), []any{db.dialect.numbers(bands[:]), db.dialect.numbers(bands[:]), "p"}},
 			{"pairs of like photos", queryPairPage, []any{31, "a", "b", 10}},
 			{"what an upload is like", queryPairsLater + `($2,$3)`, []any{31, "a", "b"}},
 			{"what is like an upload", queryPairsEarlier + `($2,$3)`, []any{31, "a", "b"}},
@@ -132,7 +129,7 @@ func TestPlansUseIndexes(t *testing.T) {
 				continue
 			}
 			for _, line := range lines {
-				if strings.Contains(line, "Seq Scan") || strings.HasPrefix(line, "SCAN ") && !strings.Contains(line, "USING") && line != "SCAN d" && line != "SCAN w" && !strings.Contains(line, "CONSTANT ROW") {
+				if strings.Contains(line, "Seq Scan") || strings.HasPrefix(line, "SCAN ") && !strings.Contains(line, "USING") && line != "SCAN d" && line != "SCAN w" && !strings.Contains(line, "CONSTANT ROW") && !strings.Contains(line, "VIRTUAL TABLE") {
 					t.Errorf("%s reads a whole table:\n%s", q.name, strings.Join(lines, "\n"))
 					break
 				}

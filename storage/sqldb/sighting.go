@@ -3,10 +3,8 @@ package sqldb
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"porchlight/audit"
@@ -131,67 +129,51 @@ func scanSighted(scan func(...any) error) (e sighted, err error) {
 	return e, err
 }
 
-// turnedWays is in how many ways a picture may be turned and mirrored beside upright.
-const turnedWays = 7
-
-// queryBands finds photos by a fingerprint's bands, or by those of several ways in which
-// a picture may be turned, or may be under a caption. Of the upright picture one equal
-// band is enough. Of so many ways that would bring in as many times the photos that are
-// alike by chance, to be looked up one by one, so that two are wanted: counting bands stays
-// within their index.
-func queryBands(ways, bands, equal int) string {
-	var keys []string
-	for way := range ways {
-		key := `SELECT photo_key FROM fingerprint_bands WHERE band IN (` + numbered(2+way*bands, bands) + `)`
-		if equal > 1 {
-			key += ` GROUP BY photo_key HAVING COUNT(*) >= ` + strconv.Itoa(equal)
-		}
-		keys = append(keys, key)
-	}
-	return `SELECT p.photo_id, ` + pictureColumns + ` FROM photos p WHERE p.photo_key IN (` + strings.Join(keys, ` UNION ALL `) + `) AND p.photo_id <> $1`
+// querySimilar finds photos by bands, one of which is enough or two are wanted. One equal
+// band is enough of a picture as it is. Of all the ways in which it may be turned, or may
+// be under a caption, that would bring in as many times the photos that are alike by
+// chance, to be looked up one by one, while counting bands stays within their index.
+func querySimilar(d dialect) string {
+	return `SELECT p.photo_id, ` + pictureColumns + ` FROM photos p WHERE p.photo_key IN (
+		SELECT photo_key FROM fingerprint_bands WHERE band ` + d.among(1) + `
+		UNION ALL SELECT photo_key FROM fingerprint_bands WHERE band ` + d.among(2) + ` GROUP BY photo_key HAVING COUNT(*) >= 2) AND p.photo_id <> $3`
 }
 
-var (
-	querySimilar = queryBands(1, bandCount, 1)
-	queryTurned  = queryBands(turnedWays, bandCount, 2)
-	queryCovered = queryBands(1, coveredBands, 2)
-)
-
 // similarPhotos finds photos within [nearAnywhere] bits, also where one is turned or
-// mirrored against the other, has borders or a caption below it, or has one laid over it
+// mirrored against the other, has borders or a caption beside it, or has one laid over it
 // that the earlier one did not have. Upright all are found up to 15 bits, most up to 31.
 func (s session) similarPhotos(ctx context.Context, photoID string, p picture) ([]sighted, error) {
-	found := map[string]sighted{}
-	look := func(query string, bands []any, quality int, distance func(f, kept audit.Fingerprint) int, prints ...audit.Fingerprint) error {
-		rows, err := collect(ctx, s, scanPicture, query, append([]any{photoID}, bands...)...)
-		for _, k := range rows {
-			e := sighted{uploadRow: uploadRow{photoID: k.photoID}, picture: k.picture, distance: nearAnywhere + 1}
-			if old, again := found[k.photoID]; again {
-				e = old
-			}
-			if e.like(quality, prints, distance); e.distance <= nearAnywhere {
-				found[k.photoID] = e
-			}
-		}
-		return err
+	if len(p.likenesses()) == 0 {
+		return nil, nil
 	}
+	var turned []int64
 	for _, l := range p.likenesses() {
-		if err := look(querySimilar, bandList(l.print), l.quality, audit.Fingerprint.Distance, l.print); err != nil {
-			return nil, err
-		}
-		if len(l.turned) == turnedWays {
-			if err := look(queryTurned, bandList(l.turned...), l.quality, audit.Fingerprint.Distance, l.turned...); err != nil {
-				return nil, err
-			}
+		for _, f := range l.turned {
+			b := bandsOf(f)
+			turned = append(turned, b[:]...)
 		}
 	}
-	if bands := bandsUnder(p.uncovered, p.certain); p.whole.searchable() && p.certain != (audit.Fingerprint{}) && len(bands) > 0 {
-		inCertain := func(f, kept audit.Fingerprint) int { return f.DistanceIn(kept, p.certain) }
-		if err := look(queryCovered, bands, p.whole.quality, inCertain, p.uncovered); err != nil {
-			return nil, err
+	captioned := p.whole.searchable() && p.certain != audit.Fingerprint{}
+	if captioned {
+		turned = append(turned, bandsUnder(p.uncovered, p.certain)...)
+	}
+	rows, err := collect(ctx, s, scanPicture, querySimilar(s.dialect), s.dialect.numbers(p.bands()), s.dialect.numbers(turned), photoID)
+	if err != nil {
+		return nil, err
+	}
+	var near []sighted
+	for _, k := range rows {
+		e := sighted{uploadRow: uploadRow{photoID: k.photoID}, picture: k.picture, distance: nearAnywhere + 1}
+		for _, l := range p.likenesses() {
+			e.like(l.quality, append(l.turned, l.print), audit.Fingerprint.Distance)
+		}
+		if captioned {
+			e.like(p.whole.quality, []audit.Fingerprint{p.uncovered}, func(f, kept audit.Fingerprint) int { return f.DistanceIn(kept, p.certain) })
+		}
+		if e.distance <= nearAnywhere {
+			near = append(near, e)
 		}
 	}
-	near := slices.Collect(maps.Values(found))
 	slices.SortFunc(near, func(a, b sighted) int {
 		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.photoID, b.photoID))
 	})

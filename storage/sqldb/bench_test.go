@@ -119,16 +119,26 @@ func BenchmarkSimilar(b *testing.B) {
 // seedPictures stores n photos' fingerprints, every tenth one's within borders too.
 func seedPictures(b *testing.B, db *DB, n int) {
 	b.Helper()
-	for start := 0; start < n; start += 1000 {
+	loose(b, db, true)
+	defer loose(b, db, false)
+	const block = 50_000 // in one transaction
+	for start := 0; start < n; start += block {
 		ids, pictures := []string{}, map[string]audit.Measurement{}
-		for i := range min(1000, n-start) {
+		for i := range min(block, n-start) {
 			u, m := sampleUpload(start + i)
 			if i%10 == 0 {
 				m.Trimmed, m.TrimmedQuality = samplePrint(start+i, "trimmed"), 90
 			}
 			ids, pictures[u.PhotoID] = append(ids, u.PhotoID), m
 		}
-		if err := db.write(b.Context(), func(s session) error { return s.savePictures(b.Context(), ids, pictures) }); err != nil {
+		if err := db.write(b.Context(), func(s session) error {
+			for chunk := range slices.Chunk(ids, chunkRows) {
+				if err := s.savePictures(b.Context(), chunk, pictures); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
 			b.Fatal(err)
 		}
 	}

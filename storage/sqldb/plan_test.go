@@ -85,6 +85,7 @@ func TestPlansUseIndexes(t *testing.T) {
 			{"what keeps photos: claims", queryClaimed + `($1,$2)`, []any{"a", "b"}},
 			{"what keeps photos: holds", queryHeld + `($2,$3)`, []any{"photo", "a", "b"}},
 			{"photos that are being deleted", queryMarked, []any{10}},
+			{"all of them", queryAllMarked, []any{"a", 10}},
 			{"which of them are", queryMarkedOf + `($1,$2)`, []any{"a", "b"}},
 			{"deleted photos", queryDeleted + `($1,$2)`, []any{"a", "b"}},
 			{"holds", queryHolds, []any{0, "a", 10}},

@@ -67,13 +67,7 @@ func seedClaims(b *testing.B, db *DB, n int) {
 	if _, err := db.PutClaims(b.Context(), claims, *claims[0].ReportedAt); err != nil {
 		b.Fatal(err)
 	}
-	if db.dialect == (sqlite{}) { // generated rows need not outlive a power cut
-		for _, pragma := range []string{"synchronous = OFF", "cache_size = -1000000"} {
-			if _, err := db.writer.ExecContext(b.Context(), "PRAGMA "+pragma); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
+	loose(b, db, true)
 	run := func(statements ...string) {
 		b.Helper()
 		if err := db.write(b.Context(), func(s session) error {
@@ -100,15 +94,27 @@ func seedClaims(b *testing.B, db *DB, n int) {
 		run(`DROP TABLE first_` + table.name)
 	}
 	run(`DROP TABLE block_numbers`)
-	if db.dialect == (sqlite{}) {
-		for _, pragma := range []string{"synchronous = FULL", "cache_size = -65536", "shrink_memory", "wal_checkpoint(TRUNCATE)"} {
-			if _, err := db.writer.ExecContext(b.Context(), "PRAGMA "+pragma); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
+	loose(b, db, false)
 	if _, err := db.on(db.writer).exec(b.Context(), `ANALYZE`); err != nil {
 		b.Fatal(err)
+	}
+}
+
+// loose has SQLite write fast, since generated rows need not outlive a power cut, or again as
+// it always does.
+func loose(b *testing.B, db *DB, on bool) {
+	b.Helper()
+	if db.dialect != (sqlite{}) {
+		return
+	}
+	pragmas := []string{"synchronous = FULL", "cache_size = -65536", "shrink_memory", "wal_checkpoint(TRUNCATE)"}
+	if on {
+		pragmas = []string{"synchronous = OFF", "cache_size = -1000000"}
+	}
+	for _, pragma := range pragmas {
+		if _, err := db.writer.ExecContext(b.Context(), "PRAGMA "+pragma); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

@@ -146,18 +146,23 @@ func (s session) similarPhotos(ctx context.Context, photoID string, p picture) (
 	if len(p.likenesses()) == 0 {
 		return nil, nil
 	}
-	var turned []int64
+	alone, more := p.bands(), []int64(nil)
+	if p.whole.searchable() && p.trimmed.searchable() {
+		// A copy with the same borders is found by what is within them.
+		b := bandsOf(p.trimmed.print)
+		more, alone = alone, b[:]
+	}
 	for _, l := range p.likenesses() {
 		for _, f := range l.turned {
 			b := bandsOf(f)
-			turned = append(turned, b[:]...)
+			more = append(more, b[:]...)
 		}
 	}
 	captioned := p.whole.searchable() && p.certain != audit.Fingerprint{}
 	if captioned {
-		turned = append(turned, bandsUnder(p.uncovered, p.certain)...)
+		more = append(more, bandsUnder(p.uncovered, p.certain)...)
 	}
-	rows, err := collect(ctx, s, scanPicture, querySimilar(s.dialect), s.dialect.numbers(p.bands()), s.dialect.numbers(turned), photoID)
+	rows, err := collect(ctx, s, scanPicture, querySimilar(s.dialect), s.dialect.numbers(alone), s.dialect.numbers(more), photoID)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"porchlight/audit"
+	"porchlight/audit/custody"
 	"porchlight/audit/pixel"
 )
 
@@ -110,9 +111,14 @@ func BenchmarkSimilar(b *testing.B) {
 		b.Run(on.name, func(b *testing.B) {
 			db := mustOpen(b, on.url(b))
 			b.Cleanup(func() { db.Close() })
+			empty := databaseBytes(b, db)
 			seedPictures(b, db, n)
+			each := (databaseBytes(b, db) - empty) / float64(n)
 			for name, ask := range map[string]func(number int, print string, turned [7]string) audit.Measurement{"plain": askPlain, "bordered": askBordered} {
-				b.Run(name, func(b *testing.B) { benchmarkSimilar(b, db.on(db.reader), n, ask) })
+				b.Run(name, func(b *testing.B) {
+					benchmarkSimilar(b, db.on(db.writer), n, ask) // as uploads do
+					b.ReportMetric(each, "bytes/photo")
+				})
 			}
 		})
 	}
@@ -206,6 +212,28 @@ func benchmarkSimilar(b *testing.B, s session, n int, ask func(int, string, [7]s
 		b.ReportMetric(float64(found[differ])/float64(all), fmt.Sprintf("found-%d", differ))
 	}
 	b.ReportMetric(float64(wrong), "false")
+}
+
+// BenchmarkCustody is sixteen who change something at the same moment, each in a transaction
+// with its entry in the custody log: changes/s is how fast the chain takes turns.
+func BenchmarkCustody(b *testing.B) {
+	for _, on := range databases {
+		b.Run(on.name, func(b *testing.B) {
+			db := mustOpen(b, on.url(b))
+			b.Cleanup(func() { db.Close() })
+			b.SetParallelism(16)
+			b.RunParallel(func(next *testing.PB) {
+				for next.Next() {
+					if err := db.write(b.Context(), func(s session) error {
+						return s.log(b.Context(), custody.Entry{Action: custody.PhotoUploaded, Subject: custody.Subject{Kind: custody.Photo, ID: "p"}})
+					}); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "changes/s")
+		})
+	}
 }
 
 // ownCPU is the CPU time that this process has taken.

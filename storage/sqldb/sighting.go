@@ -146,17 +146,15 @@ func (s session) similarPhotos(ctx context.Context, photoID string, p picture) (
 	if len(p.likenesses()) == 0 {
 		return nil, nil
 	}
-	alone, more := p.bands(), []int64(nil)
-	if p.whole.searchable() && p.trimmed.searchable() {
+	alone, more, turned := p.bands(), []int64(nil), p.whole.turned
+	if p.trimmed.searchable() {
 		// A copy with the same borders is found by what is within them.
 		b := bandsOf(p.trimmed.print)
-		more, alone = alone, b[:]
+		alone, more, turned = b[:], alone, p.trimmed.turned
 	}
-	for _, l := range p.likenesses() {
-		for _, f := range l.turned {
-			b := bandsOf(f)
-			more = append(more, b[:]...)
-		}
+	for _, f := range turned {
+		b := bandsOf(f)
+		more = append(more, b[:]...)
 	}
 	captioned := p.whole.searchable() && p.certain != audit.Fingerprint{}
 	if captioned {

@@ -32,3 +32,17 @@ func (f Fingerprint) Distance(g Fingerprint) int {
 	}
 	return n
 }
+
+// DistanceIn is the distance in the bits that are set in certain, scaled to all 256; 256
+// where fewer than half of them are.
+func (f Fingerprint) DistanceIn(g, certain Fingerprint) int {
+	differ, of := 0, 0
+	for i := range f {
+		differ += bits.OnesCount64((f[i] ^ g[i]) & certain[i])
+		of += bits.OnesCount64(certain[i])
+	}
+	if of < 128 {
+		return 256
+	}
+	return (256*differ + of - 1) / of
+}

@@ -80,6 +80,7 @@ type RetentionRecords interface {
 	// place a hold, and answers what became of each: "" where they are gone. A photo that
 	// something keeps by now is unmarked, and so is one that remove calls [CodeImmutable];
 	// another error leaves it marked, for the next time, and is returned once all were tried.
+	// Of one whose mark somebody took back it answers what keeps it.
 	DeleteMarked(ctx context.Context, photoIDs []string, before time.Time, remove func(ctx context.Context, photoID string) error) (map[string]KeptBy, error)
 	// MarkedPhotos lists photos that are marked and whose bytes may still be there.
 	MarkedPhotos(ctx context.Context, limit int) ([]Expired, error)

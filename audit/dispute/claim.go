@@ -85,6 +85,9 @@ type FrozenPacket struct {
 	// Timestamp is what a time-stamp authority answered for JSON (RFC 3161, DER); nil
 	// where there is none.
 	Timestamp []byte
+	// Originals are the photos that it says are not deleted. They are asked about when the
+	// packet is kept, and are not a part of it.
+	Originals []string
 }
 
 // OnRecord tells whether anything but the tracking id is known about the delivery.

@@ -19,7 +19,8 @@ type Records interface {
 	Claim(ctx context.Context, claimID string) (Claim, error)
 	// Evidence is all that is on record about a delivery. Errors: [audit.CodeNotFound], [audit.CodeUnavailable].
 	Evidence(ctx context.Context, trackingID string) (Evidence, error)
-	// AddPacket keeps a packet for good. Errors: [audit.CodeImmutable] or [audit.CodeConflict]
+	// AddPacket keeps a packet for good, and with it the photos that it has the originals of.
+	// Errors: [audit.CodeDeleted] where one of those was deleted meanwhile, [audit.CodeImmutable] or [audit.CodeConflict]
 	// where its id is taken, [audit.CodeUnavailable].
 	AddPacket(ctx context.Context, p FrozenPacket) error
 	// Packet finds a packet. Errors: [audit.CodeNotFound], [audit.CodeUnavailable].
@@ -106,7 +107,17 @@ func (s *Service) Case(ctx context.Context, claimID string) (CaseFile, error) {
 // original is read again: one that is missing or no longer matches its digest stands
 // in the packet as a weakness. Errors: those of [Records] and [audit.Objects] but for
 // those two, and [audit.CodeInvalid] where there are more than [MaxPacketPhotos].
-func (s *Service) Issue(ctx context.Context, claimID string) (Packet, error) {
+func (s *Service) Issue(ctx context.Context, claimID string) (packet Packet, err error) {
+	for range 3 {
+		// A photo that is deleted while its packet is made has its place in another one.
+		if packet, err = s.issue(ctx, claimID); audit.ErrorCode(err) != audit.CodeDeleted {
+			break
+		}
+	}
+	return packet, err
+}
+
+func (s *Service) issue(ctx context.Context, claimID string) (Packet, error) {
 	file, err := s.Case(ctx, claimID)
 	if err != nil {
 		return Packet{}, err
@@ -117,6 +128,7 @@ func (s *Service) Issue(ctx context.Context, claimID string) (Packet, error) {
 	// Microseconds are what the records keep.
 	at := s.Now().UTC().Truncate(time.Microsecond)
 	originals := map[string]original{}
+	var kept []string // photos that are not deleted, by what is on record
 	for _, p := range file.Evidence.Photos {
 		if _, read := originals[p.Upload.PhotoID]; read {
 			continue
@@ -129,7 +141,7 @@ func (s *Service) Issue(ctx context.Context, claimID string) (Packet, error) {
 		if err != nil {
 			return Packet{}, err
 		}
-		originals[p.Upload.PhotoID] = o
+		originals[p.Upload.PhotoID], kept = o, append(kept, p.Upload.PhotoID)
 	}
 	for _, a := range file.Evidence.Attached {
 		o, err := s.readObject(ctx, AttachmentKey(a.SHA256), a.SHA256, io.Discard)
@@ -150,7 +162,7 @@ func (s *Service) Issue(ctx context.Context, claimID string) (Packet, error) {
 	if err != nil {
 		return Packet{}, err
 	}
-	frozen := FrozenPacket{PacketID: packet.PacketID, ClaimID: claimID, IssuedAt: at, JSON: b}
+	frozen := FrozenPacket{PacketID: packet.PacketID, ClaimID: claimID, IssuedAt: at, JSON: b, Originals: kept}
 	if s.Authority != nil {
 		if frozen, packet, err = s.stamp(ctx, frozen, packet); err != nil {
 			return Packet{}, err

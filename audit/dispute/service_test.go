@@ -128,6 +128,42 @@ func TestPhotoOfTwoRolesIsZippedOnce(t *testing.T) {
 	}
 }
 
+// purged has a photo deleted while its first packet is kept.
+type purged struct {
+	records
+	trackingID string
+	asked      *[][]string // of which originals it was asked
+}
+
+func (r purged) AddPacket(ctx context.Context, p FrozenPacket) error {
+	*r.asked = append(*r.asked, p.Originals)
+	if len(*r.asked) > 1 {
+		return r.records.AddPacket(ctx, p)
+	}
+	ev := r.evidence[r.trackingID]
+	ev.Photos = slices.Clone(ev.Photos)
+	ev.Photos[0].DeletedAt = at("2026-03-07T10:00:00Z")
+	r.evidence[r.trackingID] = ev
+	return audit.Errorf(audit.CodeDeleted, "it was deleted")
+}
+
+// TestPhotoDeletedWhileIssued holds that a packet never has a photo that was deleted while
+// it was made.
+func TestPhotoDeletedWhileIssued(t *testing.T) {
+	s := strong()
+	service := s.serve(t, newSigner(t))
+	var asked [][]string
+	service.Records = purged{service.Records.(records), s.claim.TrackingID, &asked}
+	p, err := service.Issue(t.Context(), s.claim.ClaimID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	photo := s.shots[0].Upload.PhotoID
+	if len(asked) != 2 || !slices.Contains(asked[0], photo) || slices.Contains(asked[1], photo) || p.Photos[0].Original != Deleted {
+		t.Errorf("asked about %v; the photo is %s, want deleted", asked, p.Photos[0].Original)
+	}
+}
+
 func TestIssuedPacketsStay(t *testing.T) {
 	s := strong()
 	service, p := s.issue(t, nil)

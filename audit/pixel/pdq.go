@@ -57,45 +57,63 @@ func (b *boxes) mirrored(n int) (out boxes) {
 	return out
 }
 
-// pdq hashes the 512 pixel plane as it is and as if it were turned. The filters lean to one side, so that a mirrored
-// picture is sampled elsewhere: its hash is not made of the upright one's coefficients but of samples of its own. With
-// rows and columns exchanged the samples are the same, exchanged.
-func (p *plan) pdq(s *scratch) (fingerprint string, turned [7]string, quality int) {
-	s.pdqRow = grow(s.pdqRow, p.w)
+// grid is where a picture of one size is sampled, across and down.
+type grid struct {
+	w, h       int
+	at, mirror [2]boxes // mirror: read from the other end
+}
+
+func newGrid(w, h int) grid {
+	at := [2]boxes{newBoxes(w), newBoxes(h)}
+	return grid{w: w, h: h, at: at, mirror: [2]boxes{at[0].mirrored(w), at[1].mirrored(h)}}
+}
+
+// prints are a picture's hashes as it is and as if it were turned, as [Measures] has them.
+type prints struct {
+	upright string
+	turned  [7]string
+	quality int
+}
+
+// pdq hashes a picture, whose rows are stride pixels apart, as it is and as if it were turned. The filters lean to one
+// side, so that a mirrored picture is sampled elsewhere: its hash is not made of the upright one's coefficients but of
+// samples of its own. With rows and columns exchanged the samples are the same, exchanged.
+func (g *grid) pdq(s *scratch, pix []float32, stride int) (p prints) {
 	var c [4]*[256]float64 // upright, mirrored left to right, upside down, both
 	for way := range c {
-		b := p.samplePDQ(s, way&1 != 0, way&2 != 0)
+		b := g.sample(s, pix, stride, way&1 != 0, way&2 != 0)
 		if way == 0 {
-			quality = qualityPDQ(b)
+			p.quality = qualityPDQ(b)
 		}
 		c[way] = coefficientsPDQ(b)
 	}
-	fingerprint = hashPDQ(c[0])
+	p.upright = hashPDQ(c[0]).String()
 	for way := range 3 {
-		turned[way] = hashPDQ(c[way+1])
+		p.turned[way] = hashPDQ(c[way+1]).String()
 	}
 	// Mirroring what is exchanged left to right is exchanging what is mirrored upside down.
 	for way, of := range [4]int{2, 1, 3, 0} {
-		turned[3+way] = hashPDQ(exchanged(c[of]))
+		p.turned[3+way] = hashPDQ(exchanged(c[of])).String()
 	}
-	return fingerprint, turned, quality
+	return p
 }
 
-// samplePDQ filters the 512 pixel plane and takes 64x64 samples of it, mirrored left to right, upside down or both.
-func (p *plan) samplePDQ(s *scratch, across, down bool) *[64][64]float64 {
-	columns, rows := &p.sample[0], &p.sample[1]
+// sample filters a picture and takes 64x64 samples of it, mirrored left to right, upside down or both.
+func (g *grid) sample(s *scratch, pix []float32, stride int, across, down bool) *[64][64]float64 {
+	columns, rows := &g.at[0], &g.at[1]
 	if across {
-		columns = &p.mirror[0]
+		columns = &g.mirror[0]
 	}
 	if down {
-		rows = &p.mirror[1]
+		rows = &g.mirror[1]
 	}
+	s.pdqRow = grow(s.pdqRow, g.w)
 	var b [64][64]float64
 	for i, of := range rows {
 		row := s.pdqRow
 		clear(row)
 		for k, weight := range of.weights {
-			for x, v := range s.p512.pix[(of.from+k)*p.w:][:len(row)] {
+			for x, v := range pix[(of.from+k)*stride:][:len(row)] {
 				row[x] += weight * v
 			}
 		}
@@ -159,16 +177,20 @@ func coefficientsPDQ(b *[64][64]float64) *[256]float64 {
 	return &coefficients
 }
 
-// hashPDQ is the hash as 64 hex digits: bit k is in 16-bit word k/16, and the highest word is written first.
-func hashPDQ(coefficients *[256]float64) string {
+// hash is 256 bits: bit k is in byte 31-k/8.
+type hash [32]byte
+
+// String is the hash as 64 hex digits: bit k is in 16-bit word k/16, and the highest word is written first.
+func (h hash) String() string { return hex.EncodeToString(h[:]) }
+
+func hashPDQ(coefficients *[256]float64) (bits hash) {
 	sorted := *coefficients
 	slices.Sort(sorted[:])
 	median := (sorted[127] + sorted[128]) / 2
-	var bits [32]byte
 	for k, c := range coefficients {
 		if c > median {
 			bits[31-k/8] |= 1 << (k % 8)
 		}
 	}
-	return hex.EncodeToString(bits[:])
+	return bits
 }

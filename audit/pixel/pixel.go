@@ -10,7 +10,7 @@ package pixel
 
 // Version names the measuring code. It is stored with every measurement: a change that moves any number past the
 // tolerances of the checklist's limits changes it too, so that a re-audit knows which photos to read again.
-const Version = "px1"
+const Version = "px2"
 
 // Measures are the pixel part of a measurement. No field is ever NaN or infinite.
 type Measures struct {
@@ -40,6 +40,15 @@ type Measures struct {
 	// Turned are the hashes of the photo mirrored left to right, upside down and both, and of those three and itself with
 	// rows and columns exchanged: what a copy is looked for by. They are not kept.
 	Turned [7]string `json:"-"`
+
+	// Trimmed is the hash of the picture without uniform borders and caption bars; empty where there are none.
+	Trimmed        string `json:"trimmed_fingerprint,omitempty"`
+	TrimmedQuality int    `json:"trimmed_quality,omitempty"`
+	// TrimmedTurned are the hashes of the trimmed picture turned, in Turned's order.
+	TrimmedTurned [7]string `json:"-"`
+	// Uncovered is the hash of the photo as it may have been before something was written over its upper or lower edge, and
+	// Certain the bits of it that are the same whatever was there; empty where there is no such bar. They are not kept.
+	Uncovered, Certain string `json:"-"`
 
 	// LensBlob is the share of the frame, 0..1, under the largest smooth skin-toned or dark blob joined to a border.
 	LensBlob float64 `json:"lens_blob"`
@@ -91,7 +100,13 @@ func Measure(l *Luma) Measures {
 	m.FineDetail, m.WeakestDirection = sums.fineDetail(), sums.weakestDirection()
 	m.BlurExtent = blurExtent(s, &s.p1024)
 	m.Blur = blur(m.FineDetail, m.WeakestDirection, m.BlurExtent)
-	m.Fingerprint, m.Turned, m.FingerprintQuality = p.pdq(s)
+	whole := p.grid.pdq(s, s.p512.pix, s.p512.w)
+	m.Fingerprint, m.Turned, m.FingerprintQuality = whole.upright, whole.turned, whole.quality
+	if inner := s.p512.inner(); inner != s.p512.bounds() {
+		trimmed := hashTrimmed(s, inner)
+		m.Trimmed, m.TrimmedTurned, m.TrimmedQuality = trimmed.upright, trimmed.turned, trimmed.quality
+		m.Uncovered, m.Certain = p.grid.uncovered(s, inner)
+	}
 	m.LensBlob, m.FlatShare, m.Moire = lensBlob(s, l), flatShare(l), p.moire(s)
 	return m
 }

@@ -21,8 +21,7 @@ type plan struct {
 	half, stride int
 	runs         []run
 	classes      []class
-	sample       [2]boxes // PDQ's, across and down
-	mirror       [2]boxes // the same, read from the other end
+	grid         grid // PDQ's
 }
 
 // run is a stretch of one row of the spectrum that falls into the same class.
@@ -78,8 +77,7 @@ func planFor(w, h int) *plan {
 func newPlan(w, h int) *plan {
 	p := &plan{w: w, h: h, hannX: hann(w), hannY: hann(h), rows: newFFT(w), cols: newFFT(h), half: w/2 + 1}
 	p.stride = (p.half + fftBatch - 1) / fftBatch * fftBatch
-	p.sample = [2]boxes{newBoxes(w), newBoxes(h)}
-	p.mirror = [2]boxes{p.sample[0].mirrored(w), p.sample[1].mirrored(h)}
+	p.grid = newGrid(w, h)
 	ids := make(map[class]uint16)
 	for y := range h {
 		fy := frequency(y, h)

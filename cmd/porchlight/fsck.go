@@ -16,7 +16,7 @@ import (
 
 // keepingFault is something that records and objects do not agree on.
 type keepingFault struct {
-	Fault string `json:"fault"` // missing, altered, orphan, custody
+	Fault string `json:"fault"` // missing, altered, orphan, marked, custody
 	Key   string `json:"key,omitempty"`
 	Text  string `json:"text"`
 }
@@ -29,6 +29,8 @@ type keepingReport struct {
 	Missing     int   `json:"missing"`
 	Altered     int   `json:"altered"`
 	Orphans     int   `json:"orphans"` // objects without a row: harmless, of uploads that were never acknowledged
+	Marked      int   `json:"marked"`  // photos that are deleted on record, but whose bytes are there until the next purge
+	Settled     int   `json:"settled"` // deleted photos of which the record said otherwise than the store, and now says the same
 	Repaired    int64 `json:"repaired"`
 	Custody     int64 `json:"custody_rows"`
 	Broken      int   `json:"custody_faults"`
@@ -43,8 +45,10 @@ func fsckCommand() *cobra.Command {
 		Long: `Check that every photo and attachment on record is in the object store, and the custody
 log's chain. With --deep, read each of them and hold it against its SHA-256. Objects
 without a row are counted: they are of uploads that were never acknowledged, and harmless.
-The index of fingerprints is repaired where it does not agree with the measurements. It
-may run beside the service.
+Photos that are marked as deleted and not yet gone, since a purge was stopped, are listed:
+the next purge takes them. What the record says of deleted photos is put right where the
+store says otherwise, and the index of fingerprints where it does not agree with the
+measurements. It may run beside the service.
 
 Exit status: 0 all is there; 1 something is missing or altered; 2 it could not be checked.`,
 		Args: cobra.NoArgs,
@@ -79,6 +83,12 @@ Exit status: 0 all is there; 1 something is missing or altered; 2 it could not b
 				fmt.Fprintf(out, "%d photos and %d attachments on record %s: %d missing, %d altered; %d objects without a row\n",
 					r.Photos, r.Attachments, how, r.Missing, r.Altered, r.Orphans)
 				fmt.Fprintf(out, "custody log: %d rows, %d faults\n", r.Custody, r.Broken)
+				if r.Marked > 0 {
+					fmt.Fprintf(out, "%d photos are marked as deleted and not yet gone: the next porchlight purge takes them\n", r.Marked)
+				}
+				if r.Settled > 0 {
+					fmt.Fprintf(out, "%d deleted photos are on record as the store has them again\n", r.Settled)
+				}
 				if r.Repaired > 0 {
 					fmt.Fprintf(out, "%d rows of the index of fingerprints repaired\n", r.Repaired)
 				}
@@ -145,6 +155,9 @@ func checkStores(ctx context.Context, st *stores, deep bool, step func(), tell f
 	if err := countOrphans(ctx, st, attached, &r, tell); err != nil {
 		return r, err
 	}
+	if err := settleMarked(ctx, st, &r, step, tell); err != nil {
+		return r, err
+	}
 	if r.Repaired, err = st.db.RepairFingerprints(ctx); err != nil {
 		return r, err
 	}
@@ -157,34 +170,84 @@ func checkStores(ctx context.Context, st *stores, deep bool, step func(), tell f
 	return r, err
 }
 
-// countOrphans counts objects that no row names.
+// settleMarked goes over photos that are marked as deleted: of those whose bytes are gone the
+// record says so from then on, the others are told.
+func settleMarked(ctx context.Context, st *stores, r *keepingReport, step func(), tell func(keepingFault)) error {
+	for id, err := range st.db.AllMarked(ctx) {
+		step()
+		if err == nil {
+			err = settleDeleted(ctx, st, id, r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for id, err := range st.db.AllMarked(ctx) {
+		if err != nil {
+			return err
+		}
+		r.Marked++
+		tell(keepingFault{"marked", audit.ObjectKey(id), "is marked as deleted, and not yet gone"})
+	}
+	return nil
+}
+
+// settleDeleted has the record of a deleted photo say what the store says.
+func settleDeleted(ctx context.Context, st *stores, photoID string, r *keepingReport) error {
+	changed, err := st.db.SettleDeleted(ctx, photoID, func() (bool, error) {
+		_, err := st.listed.Stat(ctx, audit.ObjectKey(photoID))
+		if audit.ErrorCode(err) == audit.CodeNotFound {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	if changed {
+		r.Settled++
+	}
+	return err
+}
+
+// countOrphans counts objects that no row names, and marks those that are there although
+// their photo is deleted.
 func countOrphans(ctx context.Context, st *stores, attached map[string]bool, r *keepingReport, tell func(keepingFault)) error {
 	var waiting []string
 	orphan := func(key string) {
 		r.Orphans++
 		tell(keepingFault{"orphan", key, "is in the store, but on no record"})
 	}
-	settle := func() error {
+	look := func() error {
 		have, err := st.db.HavePhotos(ctx, waiting)
+		if err != nil {
+			return err
+		}
+		deleted, err := st.db.DeletedPhotos(ctx, waiting)
+		if err != nil {
+			return err
+		}
 		for _, id := range waiting {
-			if err == nil && !have[id] {
+			if !have[id] {
 				orphan(audit.ObjectKey(id))
+			}
+			if _, there := deleted[id]; there {
+				if err := settleDeleted(ctx, st, id, r); err != nil {
+					return err
+				}
 			}
 		}
 		waiting = waiting[:0]
-		return err
+		return nil
 	}
 	for info, err := range st.listed.List(ctx, "photos/") {
 		if err != nil {
 			return err
 		}
 		if waiting = append(waiting, path.Base(info.Key)); len(waiting) == 1000 {
-			if err := settle(); err != nil {
+			if err := look(); err != nil {
 				return err
 			}
 		}
 	}
-	if err := settle(); err != nil {
+	if err := look(); err != nil {
 		return err
 	}
 	for info, err := range st.listed.List(ctx, "attachments/") {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"encoding/json"
 	"net/http"
@@ -85,6 +86,9 @@ func TestPurge(t *testing.T) {
 		t.Fatal(kept, err)
 	}
 	records.Close()
+	if out, _ := run(t, 0, append([]string{"fsck"}, at...)...); !strings.Contains(out, "marked "+audit.ObjectKey(id(5))+" is marked as deleted") || !strings.Contains(out, "1 photos are marked as deleted and not yet gone") {
+		t.Errorf("fsck says %s of a photo that is marked", out)
+	}
 	r, became = purge()
 	if r.Deleted != 3 || r.Kept[audit.KeptByHold] != 2 || r.Kept[audit.KeptByClaim] != 1 {
 		t.Errorf("purge reports %+v", r)
@@ -138,13 +142,51 @@ func TestPurge(t *testing.T) {
 	if got := p.do(http.StatusOK, "GET", "/api/v1/photos/"+id(0), s.token, "", nil); !bytes.Equal(got.body, s.photos[0]) {
 		t.Error("a deleted photo that was sent again comes back as other bytes")
 	}
+	// What comes between the list and the mark, and keeps it, is said.
+	stores, err := (&storeSettings{data: at[1]}).open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sweep := stores.retention()
+	locked, between := sweep.LockedUntil, audit.Hold{HoldID: "H9", Kind: audit.HoldPhoto, Subject: id(0), Reason: "Case 9", PlacedAt: time.Now()}
+	sweep.LockedUntil = func(ctx context.Context, key string) (time.Time, error) {
+		if err := stores.db.PlaceHold(ctx, between); err != nil {
+			t.Error(err)
+		}
+		return locked(ctx, key)
+	}
+	err = sweep.Sweep(t.Context(), time.Now().AddDate(0, 0, -540), false, func(e audit.Expired) {
+		if e.PhotoID == id(0) && e.KeptBy != audit.KeptByHold {
+			t.Errorf("a hold that came between kept a photo by %q", e.KeptBy)
+		}
+	})
+	if _, released := stores.db.ReleaseHold(t.Context(), between.HoldID, time.Now()); err != nil || released != nil {
+		t.Fatal(err, released)
+	}
+	if err := stores.Close(); err != nil {
+		t.Fatal(err)
+	}
 	run(t, 0, append([]string{"hold", "release", strings.TrimSpace(hold)}, at...)...)
 	p.do(http.StatusOK, "DELETE", "/api/v1/holds/"+placed.HoldID, s.token, "", nil)
 	if r, _ := purge(); r.Deleted != 3 { // the two, and the first one, whose upload is as old as it was
 		t.Errorf("after the release purge reports %+v", r)
 	}
+	// Bytes of a deleted photo that came back, of an upload that was cut off, go again.
+	object := filepath.Join(at[1], "objects", audit.ObjectKey(id(5)))
+	if err := os.MkdirAll(filepath.Dir(object), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(object, s.photos[5], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, _ := run(t, 0, append([]string{"fsck"}, at...)...); !strings.Contains(out, "1 photos are marked as deleted and not yet gone") || !strings.Contains(out, "1 deleted photos are on record as the store has them again") {
+		t.Errorf("fsck says %s of a deleted photo whose bytes are there", out)
+	}
+	if r, _ := purge(); r.Deleted != 1 {
+		t.Errorf("purge deletes %d, want the one whose bytes came back", r.Deleted)
+	}
 	out, _ := run(t, 0, append([]string{"fsck", "--deep"}, at...)...)
-	if !strings.Contains(out, "2 photos and 0 attachments on record were read: 0 missing, 0 altered; 0 objects without a row") || !strings.Contains(out, " 0 faults") {
+	if strings.Contains(out, "marked as deleted") || !strings.Contains(out, "2 photos and 0 attachments on record were read: 0 missing, 0 altered; 0 objects without a row") || !strings.Contains(out, " 0 faults") {
 		t.Errorf("fsck says %s", out)
 	}
 	run(t, 2, append([]string{"purge", "--older-than", "yesterday"}, at...)...)

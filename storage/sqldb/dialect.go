@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -30,6 +31,10 @@ type dialect interface {
 	// list is what stands between an IN's parentheses, the first argument's number given,
 	// with its arguments.
 	list(first int, ids []string) (marks string, args []any)
+	// among follows a column that is one of some numbers, whose mark's number is given;
+	// numbers are they as its argument.
+	among(mark int) string
+	numbers(all []int64) any
 	// insert is an INSERT of rows; head is "INSERT INTO ... VALUES".
 	insert(s session, head, tail string, rows [][]any) statement
 	// insertRows is how many rows one INSERT adds.
@@ -38,8 +43,9 @@ type dialect interface {
 	forUpdate() string
 	// skipLocked is the same, but passes over rows that somebody else has locked.
 	skipLocked() string
-	// lock waits for every other transaction that holds one of the keys.
-	lock(ctx context.Context, s session, keys []int64) error
+	// lock waits for every other transaction that holds one of the keys, and for those that
+	// hold one of the shared ones as theirs alone.
+	lock(ctx context.Context, s session, keys []int64, shared ...int64) error
 	// appendOnly is the statements that make a table refuse changes.
 	appendOnly(table string) []string
 	// explain asks for a statement's plan.
@@ -69,6 +75,22 @@ func (sqlite) list(_ int, ids []string) (marks string, args []any) {
 	return strings.Repeat(",?", len(args))[1:], args
 }
 
+// A list of marks is read anew each time it is asked for.
+func (sqlite) among(mark int) string {
+	return fmt.Sprintf("IN (SELECT value FROM json_each($%d))", mark)
+}
+
+func (sqlite) numbers(all []int64) any {
+	text := []byte{'['}
+	for i, n := range all {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = strconv.AppendInt(text, n, 10)
+	}
+	return string(append(text, ']'))
+}
+
 // More rows make a longer statement to parse and save little.
 func (sqlite) insertRows() int { return 64 }
 
@@ -77,7 +99,7 @@ func (sqlite) insert(s session, head, tail string, rows [][]any) statement {
 }
 
 // One transaction writes at a time, so that there is nobody to wait for.
-func (sqlite) lock(context.Context, session, []int64) error { return nil }
+func (sqlite) lock(context.Context, session, []int64, ...int64) error { return nil }
 
 func (sqlite) appendOnly(table string) []string {
 	var all []string
@@ -129,6 +151,10 @@ func (postgres) snapshot(ctx context.Context, db *DB) (conn, func(), error) {
 func (postgres) list(first int, ids []string) (marks string, args []any) {
 	return fmt.Sprintf("SELECT unnest($%d::text[])", first), []any{ids}
 }
+
+func (postgres) among(mark int) string { return fmt.Sprintf("= ANY($%d::bigint[])", mark) }
+
+func (postgres) numbers(all []int64) any { return all }
 
 func (postgres) insertRows() int { return chunkRows }
 
@@ -186,13 +212,21 @@ func all[T any](rows [][]any, column int) ([]T, bool) {
 // database: "porc" in the upper half of the key.
 const lockSpace = 0x706f7263 << 32
 
-func (postgres) lock(ctx context.Context, s session, keys []int64) error {
-	keys = slices.Clone(keys)
-	for i := range keys {
-		keys[i] = lockSpace | keys[i]&0xffffffff
+func (postgres) lock(ctx context.Context, s session, keys []int64, shared ...int64) error {
+	alone := make(map[int64]bool, len(keys)+len(shared))
+	for _, k := range shared {
+		alone[lockSpace|k&0xffffffff] = false
 	}
-	slices.Sort(keys) // all take them in one order, so that no two wait for each other
-	_, err := s.exec(ctx, `SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS k`, slices.Compact(keys))
+	for _, k := range keys {
+		alone[lockSpace|k&0xffffffff] = true
+	}
+	all := slices.Sorted(maps.Keys(alone)) // all take them in one order, so that no two wait for each other
+	how := make([]bool, len(all))
+	for i, k := range all {
+		how[i] = alone[k]
+	}
+	_, err := s.exec(ctx, `SELECT CASE WHEN alone THEN pg_advisory_xact_lock(k) ELSE pg_advisory_xact_lock_shared(k) END
+		FROM unnest($1::bigint[], $2::boolean[]) AS t(k, alone)`, all, how)
 	return err
 }
 

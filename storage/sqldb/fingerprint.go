@@ -2,6 +2,8 @@ package sqldb
 
 import (
 	"hash/fnv"
+	"math/bits"
+	"slices"
 
 	"porchlight/audit"
 )
@@ -19,6 +21,35 @@ func bandsOf(f audit.Fingerprint) [bandCount]int64 {
 		b[i] = int64(i)<<16 | int64(f[i/4]>>(48-16*(i%4))&0xffff)
 	}
 	return b
+}
+
+// coveredBands is by how many bands a picture is looked for of which not every bit is
+// certain.
+const coveredBands = 64
+
+// bandsUnder are bands that a picture may have whose fingerprint is f in its certain bits:
+// of the bands with the fewest uncertain bits all that there can be, up to [coveredBands].
+func bandsUnder(f, certain audit.Fingerprint) (all []int64) {
+	sure, order := bandsOf(certain), make([]int, bandCount)
+	unsure := func(i int) int { return 16 - bits.OnesCount16(uint16(sure[i])) }
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return unsure(i) - unsure(j) })
+	for _, i := range order {
+		if len(all)+1<<unsure(i) > coveredBands {
+			break
+		}
+		open := ^sure[i] & 0xffff
+		fixed := bandsOf(f)[i] &^ open
+		for some := open; ; some = (some - 1) & open { // all subsets of the open bits
+			all = append(all, fixed|some)
+			if some == 0 {
+				break
+			}
+		}
+	}
+	return all
 }
 
 // photoKey is a short name for a photo: two photos share one once in 2^63.

@@ -91,14 +91,14 @@ func (db *DB) HavePhotos(ctx context.Context, ids []string) (map[string]bool, er
 // harmless: each distance is computed from the photo's own fingerprint.
 func (db *DB) RepairFingerprints(ctx context.Context) (repaired int64, err error) {
 	type kept struct {
-		id, digits, text string
-		quality          int
+		keptPicture
+		text string
 	}
 	for after := ""; ; {
 		var n int
 		err := db.write(ctx, func(s session) error {
 			photos, err := collect(ctx, s, func(scan func(...any) error) (k kept, err error) {
-				err = scan(&k.id, &k.digits, &k.quality, &k.text)
+				k.keptPicture, err = scanPicture(func(columns ...any) error { return scan(append(columns, &k.text)...) })
 				return k, err
 			}, queryFingerprints, after, keepingRows)
 			if n = len(photos); err != nil || n == 0 {
@@ -106,22 +106,21 @@ func (db *DB) RepairFingerprints(ctx context.Context) (repaired int64, err error
 			}
 			var bands [][]any
 			for _, k := range photos {
-				after = k.id
+				after = k.photoID
 				m, err := fromJSON[audit.Measurement]([]byte(k.text))
 				if err != nil {
 					return s.dialect.fail(err)
 				}
 				p := pictureOf(m)
-				if p.digits != k.digits || p.quality != k.quality {
-					if _, err := s.exec(ctx, `UPDATE photos SET fingerprint = $1, quality = $2 WHERE photo_id = $3`, p.digits, p.quality, k.id); err != nil {
+				if !p.same(k.picture) {
+					if _, err := s.exec(ctx, `UPDATE photos SET fingerprint = $1, quality = $2, trimmed = $3, trimmed_quality = $4 WHERE photo_id = $5`,
+						p.whole.digits, p.whole.quality, p.trimmed.digits, p.trimmed.quality, k.photoID); err != nil {
 						return err
 					}
 					repaired++
 				}
-				if p.searchable() {
-					for _, b := range bandsOf(p.print) {
-						bands = append(bands, []any{b, photoKey(k.id)})
-					}
+				for _, b := range p.bands() {
+					bands = append(bands, []any{b, photoKey(k.photoID)})
 				}
 			}
 			for part := range slices.Chunk(bands, s.dialect.insertRows()) {
@@ -140,7 +139,7 @@ func (db *DB) RepairFingerprints(ctx context.Context) (repaired int64, err error
 	}
 }
 
-const queryFingerprints = `SELECT p.photo_id, p.fingerprint, p.quality, m.json FROM photos p JOIN measurements m ON m.photo_id = p.photo_id AND m.version = p.version
+const queryFingerprints = `SELECT p.photo_id, ` + pictureColumns + `, m.json FROM photos p JOIN measurements m ON m.photo_id = p.photo_id AND m.version = p.version
 	WHERE p.photo_id > $1 ORDER BY p.photo_id LIMIT $2`
 
 // Judged lists the uploads of a span that match the filter, with their measurements,

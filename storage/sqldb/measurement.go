@@ -9,7 +9,16 @@ import (
 
 // picture is what a measurement says about the likeness of photos.
 type picture struct {
-	digits  string // the fingerprint, empty where there is none
+	whole   likeness
+	trimmed likeness // within borders, where there are any
+	// uncovered is the whole as it may be under a bar that is laid over it, certain which of
+	// its bits are sure; of a photo that was just measured, as [likeness].turned is.
+	uncovered, certain audit.Fingerprint
+}
+
+// likeness is a fingerprint with its quality.
+type likeness struct {
+	digits  string // empty where there is none
 	print   audit.Fingerprint
 	quality int
 	turned  []audit.Fingerprint // of a photo that was just measured: none of one on record
@@ -19,29 +28,70 @@ type picture struct {
 // (Meta, PDQ & TMK, 2019: discard below 50).
 const searchQuality = 50
 
-func pictureOf(m audit.Measurement) picture {
+func pictureOf(m audit.Measurement) (p picture) {
 	if !m.Decoded() {
-		return picture{}
+		return p
 	}
-	p := parsePicture(m.Fingerprint, m.FingerprintQuality)
-	for _, digits := range m.Turned {
-		if f, ok := audit.ParseFingerprint(digits); ok {
-			p.turned = append(p.turned, f)
-		}
+	p.whole = parseLikeness(m.Fingerprint, m.FingerprintQuality, m.Turned[:]...)
+	p.trimmed = parseLikeness(m.Trimmed, m.TrimmedQuality, m.TrimmedTurned[:]...)
+	print, printed := audit.ParseFingerprint(m.Uncovered)
+	certain, known := audit.ParseFingerprint(m.Certain)
+	if printed && known {
+		p.uncovered, p.certain = print, certain
 	}
 	return p
 }
 
-func parsePicture(digits string, quality int) picture {
+func parseLikeness(digits string, quality int, turned ...string) likeness {
 	print, ok := audit.ParseFingerprint(digits)
 	if !ok {
-		return picture{quality: quality}
+		return likeness{quality: quality}
 	}
-	return picture{digits: digits, print: print, quality: quality}
+	l := likeness{digits: digits, print: print, quality: quality}
+	for _, digits := range turned {
+		if f, ok := audit.ParseFingerprint(digits); ok {
+			l.turned = append(l.turned, f)
+		}
+	}
+	return l
 }
 
 // searchable tells whether other photos can be compared with it.
-func (p picture) searchable() bool { return p.digits != "" && p.quality >= searchQuality }
+func (l likeness) searchable() bool { return l.digits != "" && l.quality >= searchQuality }
+
+// likenesses are those by which others can be compared with it.
+func (p picture) likenesses() []likeness {
+	return slices.DeleteFunc([]likeness{p.whole, p.trimmed}, func(l likeness) bool { return !l.searchable() })
+}
+
+// same tells whether both are the same on record.
+func (p picture) same(q picture) bool {
+	return p.whole.digits == q.whole.digits && p.whole.quality == q.whole.quality && p.trimmed.digits == q.trimmed.digits && p.trimmed.quality == q.trimmed.quality
+}
+
+// bands are what its photo is found by, each once.
+func (p picture) bands() []int64 {
+	var all []int64
+	for _, l := range p.likenesses() {
+		b := bandsOf(l.print)
+		all = append(all, b[:]...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// turnedBands are some bands of the picture turned, by which an upload waits for another one
+// of the same picture that comes at the same moment: that one holds all bands of its own.
+// They are those of the low frequencies, which change least.
+func (p picture) turnedBands() (all []int64) {
+	for _, l := range p.likenesses() {
+		for _, f := range l.turned {
+			b := bandsOf(f)
+			all = append(all, b[bandCount-4:]...)
+		}
+	}
+	return all
+}
 
 // saveMeasurements keeps the measurements, by photo id, whose version is not kept yet;
 // from then on they are the ones that count.
@@ -75,17 +125,7 @@ func (s session) savePictures(ctx context.Context, photoIDs []string, ms map[str
 		return nil
 	}
 	marks, args := s.list(photoIDs)
-	type kept struct {
-		photoID string
-		picture
-	}
-	old, err := collect(ctx, s, func(scan func(...any) error) (k kept, err error) {
-		var digits string
-		var quality int
-		err = scan(&k.photoID, &digits, &quality)
-		k.picture = parsePicture(digits, quality)
-		return k, err
-	}, `SELECT photo_id, fingerprint, quality FROM photos WHERE photo_id IN (`+marks+`)`, args...)
+	old, err := collect(ctx, s, scanPicture, `SELECT photo_id, `+pictureColumns+` FROM photos p WHERE photo_id IN (`+marks+`)`, args...)
 	if err != nil {
 		return err
 	}
@@ -95,41 +135,48 @@ func (s session) savePictures(ctx context.Context, photoIDs []string, ms map[str
 	}
 	var photos, bands [][]any
 	for _, id := range photoIDs {
-		now, was := pictureOf(ms[id]), before[id]
-		photos = append(photos, []any{id, photoKey(id), ms[id].Version, now.digits, now.quality})
-		if now.digits == was.digits && now.searchable() == was.searchable() {
+		now := pictureOf(ms[id])
+		photos = append(photos, []any{id, photoKey(id), ms[id].Version, now.whole.digits, now.whole.quality, now.trimmed.digits, now.trimmed.quality})
+		was, is := before[id].bands(), now.bands()
+		if slices.Equal(was, is) {
 			continue
 		}
-		if was.searchable() {
-			if err := s.dropBands(ctx, id, was.print); err != nil {
+		if len(was) > 0 {
+			if err := s.dropBands(ctx, id, was); err != nil {
 				return err
 			}
 		}
-		if now.searchable() {
-			for _, b := range bandsOf(now.print) {
-				bands = append(bands, []any{b, photoKey(id)})
-			}
+		for _, b := range is {
+			bands = append(bands, []any{b, photoKey(id)})
 		}
 	}
-	err = s.insert(ctx, `INSERT INTO photos (photo_id, photo_key, version, fingerprint, quality) VALUES`,
-		`ON CONFLICT (photo_id) DO UPDATE SET version = excluded.version, fingerprint = excluded.fingerprint, quality = excluded.quality`, photos)
+	err = s.insert(ctx, `INSERT INTO photos (photo_id, photo_key, version, fingerprint, quality, trimmed, trimmed_quality) VALUES`,
+		`ON CONFLICT (photo_id) DO UPDATE SET version = excluded.version, fingerprint = excluded.fingerprint, quality = excluded.quality,
+		trimmed = excluded.trimmed, trimmed_quality = excluded.trimmed_quality`, photos)
 	if err != nil {
 		return err
 	}
 	return s.insert(ctx, `INSERT INTO fingerprint_bands (band, photo_key) VALUES`, `ON CONFLICT DO NOTHING`, bands)
 }
 
-func (s session) dropBands(ctx context.Context, photoID string, f audit.Fingerprint) error {
-	marks, args := bandList(f)
-	_, err := s.exec(ctx, `DELETE FROM fingerprint_bands WHERE band IN (`+marks+`) AND photo_key = $17`, append(args, photoKey(photoID))...)
+// pictureColumns are a photo's likenesses, p being its row.
+const pictureColumns = `p.fingerprint, p.quality, p.trimmed, p.trimmed_quality`
+
+// keptPicture is a photo's picture as it is on record.
+type keptPicture struct {
+	photoID string
+	picture
+}
+
+// scanPicture reads a photo's id and [pictureColumns].
+func scanPicture(scan func(...any) error) (k keptPicture, err error) {
+	var whole, trimmed likeness
+	err = scan(&k.photoID, &whole.digits, &whole.quality, &trimmed.digits, &trimmed.quality)
+	k.picture = picture{whole: parseLikeness(whole.digits, whole.quality), trimmed: parseLikeness(trimmed.digits, trimmed.quality)}
+	return k, err
+}
+
+func (s session) dropBands(ctx context.Context, photoID string, bands []int64) error {
+	_, err := s.exec(ctx, `DELETE FROM fingerprint_bands WHERE photo_key = $1 AND band `+s.dialect.among(2), photoKey(photoID), s.dialect.numbers(bands))
 	return err
 }
-
-func bandList(f audit.Fingerprint) (marks string, args []any) {
-	for _, b := range bandsOf(f) {
-		args = append(args, b)
-	}
-	return bandMarks, args
-}
-
-const bandMarks = `$1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16`

@@ -52,7 +52,7 @@ func (db *DB) migrate(ctx context.Context) error {
 			}
 			return db.makeAppendOnly(ctx, tx, "rulings")
 		}}, nil)),
-		goose.WithGoMigrations(goose.NewGoMigration(15, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+		goose.WithGoMigrations(goose.NewGoMigration(17, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 			return db.packFlips(ctx, tx, folder)
 		}}, nil)),
 	}

@@ -1,6 +1,7 @@
 package sqldb
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"time"
@@ -12,9 +13,20 @@ import (
 )
 
 // AddPacket keeps a packet for good. Errors: [audit.CodeNotFound] without its claim,
-// [audit.CodeConflict] where the id is taken.
+// [audit.CodeConflict] where the id is taken, [audit.CodeDeleted] where one of its originals
+// was deleted meanwhile. From then on they are kept.
 func (db *DB) AddPacket(ctx context.Context, p dispute.FrozenPacket) error {
 	return db.write(ctx, func(s session) error {
+		keys := make([]int64, len(p.Originals))
+		for i, id := range p.Originals {
+			keys[i] = textLock("photo", id)
+		}
+		if err := s.dialect.lock(ctx, s, keys); err != nil {
+			return err
+		}
+		if deleted, err := s.deletions(ctx, p.Originals); err != nil || len(deleted) > 0 {
+			return cmp.Or(err, error(audit.Errorf(audit.CodeDeleted, "a photo of the packet was deleted, past its retention")))
+		}
 		_, err := s.exec(ctx, `INSERT INTO packets (packet_id, claim_id, issued_at, json, stamp) VALUES ($1, $2, $3, $4, $5)`,
 			p.PacketID, p.ClaimID, micros(p.IssuedAt), string(p.JSON), base64.StdEncoding.EncodeToString(p.Timestamp))
 		if err != nil {

@@ -1,8 +1,10 @@
 package sqldb
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"iter"
 	"maps"
 	"math"
 	"slices"
@@ -191,9 +193,24 @@ func (db *DB) DeleteMarked(ctx context.Context, photoIDs []string, before time.T
 		if err != nil {
 			return err
 		}
-		kept, err := s.keptBy(ctx, marked, before)
+		keeps, err := s.keptBy(ctx, photoIDs, before)
 		if err != nil {
 			return err
+		}
+		kept := map[string]audit.KeptBy{}
+		for _, id := range marked {
+			if keeps[id] != "" {
+				kept[id] = keeps[id]
+			}
+		}
+		deleted, err := s.deletions(ctx, photoIDs)
+		if err != nil {
+			return err
+		}
+		for _, id := range photoIDs {
+			if _, still := deleted[id]; !still { // somebody took its mark back
+				became[id] = cmp.Or(keeps[id], audit.KeptByUpload)
+			}
 		}
 		var mu sync.Mutex
 		var gone []string
@@ -232,6 +249,43 @@ func (db *DB) DeleteMarked(ctx context.Context, photoIDs []string, before time.T
 	})
 	return became, errors.Join(err, failed)
 }
+
+// SettleDeleted puts right what is on record of a deleted photo, while nobody uploads or
+// deletes it: there tells whether its bytes are in the store. Where they are the photo is
+// marked, so that the next purge takes them; where they are not they are gone. It answers
+// whether the record said otherwise. What is not deleted is left alone.
+func (db *DB) SettleDeleted(ctx context.Context, photoID string, there func() (bool, error)) (changed bool, err error) {
+	err = db.write(ctx, func(s session) error {
+		if err := s.lockPhotos(ctx, []string{photoID}); err != nil {
+			return err
+		}
+		kept, err := there()
+		if err != nil {
+			return err
+		}
+		gone := 1
+		if kept {
+			gone = 0
+		}
+		n, err := s.exec(ctx, `UPDATE deleted_photos SET gone = $1 WHERE photo_id = $2 AND gone <> $1`, gone, photoID)
+		changed = n > 0
+		return err
+	})
+	return changed, err
+}
+
+// DeletedPhotos tells which of the photos, by id, are deleted or marked as that.
+func (db *DB) DeletedPhotos(ctx context.Context, ids []string) (map[string]time.Time, error) {
+	return db.on(db.reader).deletions(ctx, ids)
+}
+
+// AllMarked lists the ids of all photos that are marked as deleted and whose bytes may still
+// be there, in their order.
+func (db *DB) AllMarked(ctx context.Context) iter.Seq2[string, error] {
+	return eachRow(ctx, db, scanText, func(id string) string { return id }, queryAllMarked)
+}
+
+const queryAllMarked = `SELECT photo_id FROM deleted_photos WHERE gone = 0 AND photo_id > $1 ORDER BY photo_id LIMIT $2`
 
 // unmark takes back that photos are deleted, for the reason given of each.
 func (s session) unmark(ctx context.Context, why map[string]audit.KeptBy) error {

@@ -38,13 +38,23 @@ func BenchmarkClaimAmongMany(b *testing.B) {
 			slices.Sort(took)
 			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
 			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
-			size, err := one(b.Context(), db.on(db.reader), "size", scanCount, map[bool]string{true: `SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()`, false: `SELECT pg_database_size(current_database())`}[db.dialect == (sqlite{})])
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.ReportMetric(float64(size)/float64(n), "bytes/delivery")
+			b.ReportMetric(databaseBytes(b, db)/float64(n), "bytes/delivery")
 		})
 	}
+}
+
+// databaseBytes is what the database takes.
+func databaseBytes(b *testing.B, db *DB) float64 {
+	b.Helper()
+	query := `SELECT pg_database_size(current_database())`
+	if db.dialect == (sqlite{}) {
+		query = `SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()`
+	}
+	size, err := one(b.Context(), db.on(db.reader), "size", scanCount, query)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return float64(size)
 }
 
 func claimOf(i int) string { return fmt.Sprintf("C%09d", i) }
@@ -67,13 +77,7 @@ func seedClaims(b *testing.B, db *DB, n int) {
 	if _, err := db.PutClaims(b.Context(), claims, *claims[0].ReportedAt); err != nil {
 		b.Fatal(err)
 	}
-	if db.dialect == (sqlite{}) { // generated rows need not outlive a power cut
-		for _, pragma := range []string{"synchronous = OFF", "cache_size = -1000000"} {
-			if _, err := db.writer.ExecContext(b.Context(), "PRAGMA "+pragma); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
+	loose(b, db, true)
 	run := func(statements ...string) {
 		b.Helper()
 		if err := db.write(b.Context(), func(s session) error {
@@ -100,13 +104,7 @@ func seedClaims(b *testing.B, db *DB, n int) {
 		run(`DROP TABLE first_` + table.name)
 	}
 	run(`DROP TABLE block_numbers`)
-	if db.dialect == (sqlite{}) {
-		for _, pragma := range []string{"synchronous = FULL", "cache_size = -65536", "shrink_memory", "wal_checkpoint(TRUNCATE)"} {
-			if _, err := db.writer.ExecContext(b.Context(), "PRAGMA "+pragma); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
+	loose(b, db, false)
 	// As a database that has been in use is: what autovacuum would do beside the benchmark is done.
 	tidy := `ANALYZE`
 	if db.dialect == (postgres{}) {
@@ -114,6 +112,24 @@ func seedClaims(b *testing.B, db *DB, n int) {
 	}
 	if _, err := db.on(db.writer).exec(b.Context(), tidy); err != nil {
 		b.Fatal(err)
+	}
+}
+
+// loose has SQLite write fast, since generated rows need not outlive a power cut, or again as
+// it always does.
+func loose(b *testing.B, db *DB, on bool) {
+	b.Helper()
+	if db.dialect != (sqlite{}) {
+		return
+	}
+	pragmas := []string{"synchronous = FULL", "cache_size = -65536", "shrink_memory", "wal_checkpoint(TRUNCATE)"}
+	if on {
+		pragmas = []string{"synchronous = OFF", "cache_size = -1000000"}
+	}
+	for _, pragma := range pragmas {
+		if _, err := db.writer.ExecContext(b.Context(), "PRAGMA "+pragma); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

@@ -3,10 +3,8 @@ package sqldb
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"porchlight/audit"
@@ -43,7 +41,7 @@ func (s session) sight(ctx context.Context, u uploadRow, p picture, before bool)
 		}
 		found[e.uploadID] = e.sighting()
 	}
-	if p.searchable() && u.driverID != "" && u.stopKey != "" {
+	if len(p.likenesses()) > 0 && u.driverID != "" && u.stopKey != "" {
 		atStop, err := collect(ctx, s, scanSighted, queryAtStop, u.driverID, u.stopKey, u.at-stopWindow.Microseconds(), searchQuality)
 		if err != nil {
 			return nil, err
@@ -54,7 +52,7 @@ func (s session) sight(ctx context.Context, u uploadRow, p picture, before bool)
 			}
 		}
 	}
-	photos := map[string]sighted{u.photoID: {quality: p.quality}}
+	photos := map[string]sighted{u.photoID: {quality: max(p.whole.quality, p.trimmed.quality)}}
 	similar, err := s.similarPhotos(ctx, u.photoID, p)
 	if err != nil {
 		return nil, err
@@ -81,19 +79,29 @@ func (s session) sight(ctx context.Context, u uploadRow, p picture, before bool)
 // sighted is an upload with its photo's likeness to the one in question.
 type sighted struct {
 	uploadRow
-	digits   string
+	picture  // as it is on record
 	distance int
 	quality  int // the lower of both
 }
 
-// compare takes the distance to p and the lower quality, and returns the distance.
-func (e *sighted) compare(p picture) int {
-	other, ok := audit.ParseFingerprint(e.digits)
-	e.distance = 256
-	if ok {
-		e.distance = other.Distance(p.print)
+// like takes the distance to the nearest of some fingerprints, and the lower quality, where
+// that is nearer than what it has.
+func (e *sighted) like(quality int, prints []audit.Fingerprint, distance func(f, kept audit.Fingerprint) int) {
+	for _, kept := range e.likenesses() {
+		for _, f := range prints {
+			if d := distance(f, kept.print); d < e.distance {
+				e.distance, e.quality = d, min(quality, kept.quality)
+			}
+		}
 	}
-	e.quality = min(e.quality, p.quality)
+}
+
+// compare takes the distance to p as both are, without turning, and returns it.
+func (e *sighted) compare(p picture) int {
+	e.distance = 256
+	for _, l := range p.likenesses() {
+		e.like(l.quality, []audit.Fingerprint{l.print}, audit.Fingerprint.Distance)
+	}
 	return e.distance
 }
 
@@ -104,10 +112,8 @@ func (e sighted) sighting() audit.Sighting {
 
 const (
 	uploadColumns = `e.upload_id, e.photo_id, e.tracking_id, e.driver_id, e.stop_key, e.at, e.received_at`
-	queryAtStop   = `SELECT ` + uploadColumns + `, p.fingerprint, p.quality FROM uploads e JOIN photos p ON p.photo_id = e.photo_id
-		WHERE e.driver_id = $1 AND e.stop_key = $2 AND e.at >= $3 AND p.quality >= $4`
-	querySimilar = `SELECT photo_id, fingerprint, quality FROM photos WHERE photo_key IN
-		(SELECT photo_key FROM fingerprint_bands WHERE band IN (` + bandMarks + `)) AND photo_id <> $17 AND quality >= $18`
+	queryAtStop   = `SELECT ` + uploadColumns + `, ` + pictureColumns + ` FROM uploads e JOIN photos p ON p.photo_id = e.photo_id
+		WHERE e.driver_id = $1 AND e.stop_key = $2 AND e.at >= $3 AND (p.quality >= $4 OR p.trimmed_quality >= $4)`
 )
 
 func scanUploadRow(scan func(...any) error) (r uploadRow, err error) {
@@ -116,66 +122,61 @@ func scanUploadRow(scan func(...any) error) (r uploadRow, err error) {
 }
 
 func scanSighted(scan func(...any) error) (e sighted, err error) {
-	err = scan(&e.uploadID, &e.photoID, &e.trackingID, &e.driverID, &e.stopKey, &e.at, &e.receivedAt, &e.digits, &e.quality)
+	var whole, trimmed likeness
+	err = scan(&e.uploadID, &e.photoID, &e.trackingID, &e.driverID, &e.stopKey, &e.at, &e.receivedAt,
+		&whole.digits, &whole.quality, &trimmed.digits, &trimmed.quality)
+	e.picture = picture{whole: parseLikeness(whole.digits, whole.quality), trimmed: parseLikeness(trimmed.digits, trimmed.quality)}
 	return e, err
 }
 
-// turnedWays is in how many ways a picture may be turned and mirrored beside upright.
-const turnedWays = 7
-
-// queryTurned finds photos that agree in two bands at least with one of the seven ways in
-// which a picture may be turned or mirrored. One band would do for the upright picture;
-// here it would bring in seven times as many photos that are alike by chance, to be
-// looked up one by one, while counting bands stays within their index.
-var queryTurned = func() string {
-	var ways []string
-	for way := range turnedWays {
-		marks := make([]string, bandCount)
-		for i := range marks {
-			marks[i] = "$" + strconv.Itoa(1+way*bandCount+i)
-		}
-		ways = append(ways, `SELECT photo_key FROM fingerprint_bands WHERE band IN (`+strings.Join(marks, ",")+`) GROUP BY photo_key HAVING COUNT(*) >= 2`)
-	}
-	return `SELECT photo_id, fingerprint, quality FROM photos WHERE photo_key IN (` + strings.Join(ways, ` UNION ALL `) +
-		`) AND photo_id <> $` + strconv.Itoa(1+turnedWays*bandCount) + ` AND quality >= $` + strconv.Itoa(2+turnedWays*bandCount)
-}()
+// querySimilar finds photos by bands, one of which is enough or two are wanted. One equal
+// band is enough of a picture as it is. Of all the ways in which it may be turned, or may
+// be under a caption, that would bring in as many times the photos that are alike by
+// chance, to be looked up one by one, while counting bands stays within their index.
+func querySimilar(d dialect) string {
+	return `SELECT p.photo_id, ` + pictureColumns + ` FROM photos p WHERE p.photo_key IN (
+		SELECT photo_key FROM fingerprint_bands WHERE band ` + d.among(1) + `
+		UNION ALL SELECT photo_key FROM fingerprint_bands WHERE band ` + d.among(2) + ` GROUP BY photo_key HAVING COUNT(*) >= 2) AND p.photo_id <> $3`
+}
 
 // similarPhotos finds photos within [nearAnywhere] bits, also where one is turned or
-// mirrored against the other. Upright all are found up to 15 bits, most up to 31.
+// mirrored against the other, has borders or a caption beside it, or has one laid over it
+// that the earlier one did not have. Upright all are found up to 15 bits, most up to 31.
 func (s session) similarPhotos(ctx context.Context, photoID string, p picture) ([]sighted, error) {
-	if !p.searchable() {
+	if len(p.likenesses()) == 0 {
 		return nil, nil
 	}
-	found := map[string]sighted{}
-	look := func(query string, args []any, ways ...audit.Fingerprint) error {
-		rows, err := collect(ctx, s, func(scan func(...any) error) (e sighted, err error) {
-			err = scan(&e.photoID, &e.digits, &e.quality)
-			return e, err
-		}, query, append(args, photoID, searchQuality)...)
-		for _, e := range rows {
-			for _, way := range ways {
-				if old, again := found[e.photoID]; e.compare(picture{print: way, quality: p.quality}) <= nearAnywhere && (!again || e.distance < old.distance) {
-					found[e.photoID] = e
-				}
-			}
-		}
-		return err
+	alone, more, turned := p.bands(), []int64(nil), p.whole.turned
+	if p.trimmed.searchable() {
+		// A copy with the same borders is found by what is within them.
+		b := bandsOf(p.trimmed.print)
+		alone, more, turned = b[:], alone, p.trimmed.turned
 	}
-	_, bands := bandList(p.print)
-	if err := look(querySimilar, bands, p.print); err != nil {
+	for _, f := range turned {
+		b := bandsOf(f)
+		more = append(more, b[:]...)
+	}
+	captioned := p.whole.searchable() && p.certain != audit.Fingerprint{}
+	if captioned {
+		more = append(more, bandsUnder(p.uncovered, p.certain)...)
+	}
+	rows, err := collect(ctx, s, scanPicture, querySimilar(s.dialect), s.dialect.numbers(alone), s.dialect.numbers(more), photoID)
+	if err != nil {
 		return nil, err
 	}
-	if len(p.turned) == turnedWays {
-		bands = nil
-		for _, f := range p.turned {
-			_, more := bandList(f)
-			bands = append(bands, more...)
+	var near []sighted
+	for _, k := range rows {
+		e := sighted{uploadRow: uploadRow{photoID: k.photoID}, picture: k.picture, distance: nearAnywhere + 1}
+		for _, l := range p.likenesses() {
+			e.like(l.quality, append(l.turned, l.print), audit.Fingerprint.Distance)
 		}
-		if err := look(queryTurned, bands, p.turned...); err != nil {
-			return nil, err
+		if captioned {
+			e.like(p.whole.quality, []audit.Fingerprint{p.uncovered}, func(f, kept audit.Fingerprint) int { return f.DistanceIn(kept, p.certain) })
+		}
+		if e.distance <= nearAnywhere {
+			near = append(near, e)
 		}
 	}
-	near := slices.Collect(maps.Values(found))
 	slices.SortFunc(near, func(a, b sighted) int {
 		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.photoID, b.photoID))
 	})

@@ -89,11 +89,8 @@ func (s session) lockAround(ctx context.Context, u audit.Upload, m audit.Measure
 	if u.DriverID != "" {
 		keys = append(keys, textLock("driver", u.DriverID))
 	}
-	if p := pictureOf(m); p.searchable() {
-		b := bandsOf(p.print)
-		keys = append(keys, b[:]...)
-	}
-	if err := s.dialect.lock(ctx, s, keys); err != nil {
+	p := pictureOf(m)
+	if err := s.dialect.lock(ctx, s, append(keys, p.bands()...), p.turnedBands()...); err != nil {
 		return d, "", err
 	}
 	ids := append([]string{u.TrackingID}, u.Also...)

@@ -226,3 +226,44 @@ func testOpenedAtOnce(t *testing.T, open func(t *testing.T) Records) {
 		}
 	})
 }
+
+// testCopiesAtOnce sends a picture, and copies of it that were turned or framed, at the same
+// moment: of each two one knows the other.
+func testCopiesAtOnce(t *testing.T, r Records) {
+	const pictures = 12
+	for i := range pictures {
+		put(t, r, delivery(fmt.Sprint("A", i), "D1", fmt.Sprint(i, " First St")), delivery(fmt.Sprint("B", i), "D2", fmt.Sprint(i, " Second St")))
+	}
+	var mu sync.Mutex
+	knew := map[int]int{}
+	atOnce(2*pictures, func(i int) {
+		n := i / 2
+		m := measurement(print(n), 90)
+		for way := range m.Turned {
+			m.Turned[way] = print(100*(n+1) + way)
+		}
+		id, driver := fmt.Sprint("A", n), "D1"
+		if i%2 == 1 {
+			id, driver = fmt.Sprint("B", n), "D2"
+			copied := measurement(m.Turned[n%7], 90)
+			copied.Turned = m.Turned
+			copied.Turned[n%7] = flipped(print(n), 3, 100)
+			if n%3 == 0 {
+				copied = measurement(print(5000+n), 90)
+				copied.Trimmed, copied.TrimmedQuality = flipped(print(n), 3, 100), 80
+			}
+			m = copied
+		}
+		u := upload(fmt.Sprint("picture ", i), id, driver, at(float64(i)))
+		var k audit.Known
+		insistOnUpload(t.Context(), t, r, u, m, judgeAs(u, audit.Accept, &k))
+		mu.Lock()
+		defer mu.Unlock()
+		knew[n] += len(k.Sightings)
+	})
+	for n := range pictures {
+		if knew[n] != 1 {
+			t.Errorf("picture %d: %d sightings of both uploads, want one", n, knew[n])
+		}
+	}
+}

@@ -59,6 +59,9 @@ type Records interface {
 	RecentCases(ctx context.Context, before string, limit int) ([]audit.Case, error)
 	CasesOf(ctx context.Context, uploadIDs []string) ([]audit.Case, error)
 	audit.RetentionRecords
+	SettleDeleted(ctx context.Context, photoID string, there func() (bool, error)) (bool, error)
+	DeletedPhotos(ctx context.Context, ids []string) (map[string]time.Time, error)
+	AllMarked(ctx context.Context) iter.Seq2[string, error]
 	PlaceHold(ctx context.Context, h audit.Hold) error
 	ReleaseHold(ctx context.Context, holdID string, at time.Time) (audit.Hold, error)
 	Holds(ctx context.Context, after string, limit int) ([]audit.Hold, string, error)
@@ -103,12 +106,14 @@ func TestRecords(t *testing.T, fresh func(t *testing.T) (open func(t *testing.T)
 		{"Evidence", testEvidence},
 		{"SightingsByFingerprint", testSightingsByFingerprint},
 		{"SightingsOfTurned", testSightingsOfTurned},
+		{"SightingsOfTrimmed", testSightingsOfTrimmed},
 		{"SightingsAtStop", testSightingsAtStop},
 		{"SightingsOfEqualBytes", testSightingsOfEqualBytes},
 		{"SightingsManyOfOneVisit", testSightingsManyOfOneVisit},
 		{"Recognitions", testRecognitions},
 		{"Clusters", testClusters},
 		{"SamePhotoAtOnce", testSamePhotoAtOnce},
+		{"CopiesAtOnce", testCopiesAtOnce},
 		{"OneDeliveryAtOnce", testOneDeliveryAtOnce},
 		{"OnePhotoTwoDeliveriesAtOnce", testOnePhotoTwoDeliveriesAtOnce},
 		{"CrossedAlsoAtOnce", testCrossedAlsoAtOnce},

@@ -103,10 +103,12 @@ func testRetention(t *testing.T, r Records) {
 	same(t, "became", became, map[string]audit.KeptBy{})
 	became, err = r.DeleteMarked(t.Context(), everything, before, remove(audit.Errorf(audit.CodeUnavailable, "down")))
 	wantCode(t, "DeleteMarked where the store is down", err, audit.CodeUnavailable)
-	same(t, "became", became, map[string]audit.KeptBy{older: audit.KeptByHold})
+	spared := map[string]audit.KeptBy{older: audit.KeptByHold, both: audit.KeptByUpload, claimed: audit.KeptByClaim, frozen: audit.KeptByPacket, held: audit.KeptByHold, driven: audit.KeptByHold}
+	same(t, "became", became, spared)
 	became, err = r.DeleteMarked(t.Context(), everything, before, remove(nil))
 	wantCode(t, "DeleteMarked", err, "")
-	same(t, "became", became, map[string]audit.KeptBy{old: ""})
+	spared[old] = "" // of the others the mark was taken back, or they never had one
+	same(t, "became", became, spared)
 	same(t, "removed", removed, []string{old, old})
 	pending, err = r.MarkedPhotos(t.Context(), 10)
 	wantCode(t, "MarkedPhotos", err, "")
@@ -114,6 +116,38 @@ func testRetention(t *testing.T, r Records) {
 	want[older] = audit.KeptByHold
 	delete(want, old)
 	same(t, "expired photos after the deletion", expired(), want)
+
+	// What the store holds goes over what is on record.
+	settle := func(what, id string, there, want bool) {
+		t.Helper()
+		got, err := r.SettleDeleted(t.Context(), id, func() (bool, error) { return there, nil })
+		wantCode(t, what, err, "")
+		if got != want {
+			t.Errorf("%s: changed %v, want %v", what, got, want)
+		}
+	}
+	settle("SettleDeleted of what is gone", old, false, false)
+	settle("SettleDeleted of what is there again", old, true, true)
+	pending, err = r.MarkedPhotos(t.Context(), 10)
+	wantCode(t, "MarkedPhotos", err, "")
+	if len(pending) != 1 || pending[0].PhotoID != old {
+		t.Errorf("photos that are marked: %+v, want the one that is there again", pending)
+	}
+	for id, err := range r.AllMarked(t.Context()) {
+		wantCode(t, "AllMarked", err, "")
+		same(t, "marked", id, old)
+	}
+	settle("SettleDeleted of what is gone for good", old, false, true)
+	settle("SettleDeleted of what is kept", held, true, false)
+	_, err = r.SettleDeleted(t.Context(), old, func() (bool, error) { return false, audit.Errorf(audit.CodeUnavailable, "down") })
+	wantCode(t, "SettleDeleted where the store is down", err, audit.CodeUnavailable)
+	deleted, err := r.DeletedPhotos(t.Context(), everything)
+	wantCode(t, "DeletedPhotos", err, "")
+	same(t, "deleted photos", deleted, map[string]time.Time{old: at(2000)})
+	// A packet with the original of a photo that is deleted is not kept: what it says of it
+	// is not so any more.
+	wantCode(t, "AddPacket of a deleted photo", r.AddPacket(t.Context(), dispute.FrozenPacket{PacketID: "P2", ClaimID: "C3", IssuedAt: at(1), JSON: []byte(`{}`), Originals: []string{older, old}}), audit.CodeDeleted)
+	wantCode(t, "AddPacket without it", r.AddPacket(t.Context(), dispute.FrozenPacket{PacketID: "P3", ClaimID: "C2", IssuedAt: at(1), JSON: []byte(`{}`), Originals: []string{frozen}}), "")
 
 	// Released, it goes, but for a store that does not let go of it.
 	released, err := r.ReleaseHold(t.Context(), "H2", at(10))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"porchlight/audit"
@@ -92,6 +93,64 @@ func testSightingsOfTurned(t *testing.T, r Records) {
 			case off < 60 && (found < 0 || known.Sightings[found].Distance != off || known.Sightings[found].Quality != 80):
 				t.Errorf("way %d, %d bits: %+v", way, off, known.Sightings)
 			}
+		}
+	}
+}
+
+// testSightingsOfTrimmed holds that a picture is found within borders, turned too, whichever
+// came first, that two copies in other borders know each other, and that one with a caption
+// over it is found by what is certain of it.
+func testSightingsOfTrimmed(t *testing.T, r Records) {
+	const whole, inner = 90, 70
+	framed := func(n int, of string, turned int) audit.Measurement {
+		m := measurement(print(n), whole)
+		m.Trimmed, m.TrimmedQuality = of, inner
+		if turned >= 0 {
+			m.Trimmed = print(n + 1)
+			for i := range m.TrimmedTurned {
+				m.TrimmedTurned[i] = print(n + 2 + i)
+			}
+			m.TrimmedTurned[turned] = of
+		}
+		return m
+	}
+	captioned := measurement(print(500), whole)
+	certain := make([]int, 40) // bits of which nothing is known, and which are wrong
+	for i := range certain {
+		certain[i] = 3 * i
+	}
+	captioned.Uncovered, captioned.Certain = flipped(print(3), append(certain, 200, 203)...), flipped(strings.Repeat("f", 64), certain...)
+	unsure := measurement(print(501), whole)
+	unsure.Uncovered, unsure.Certain = print(3), strings.Repeat("0f", 15)+strings.Repeat("00", 17)
+	for i, test := range []struct {
+		what     string
+		m        audit.Measurement
+		of       string // whose picture it is
+		distance int
+		quality  int
+	}{
+		{"a picture", measurement(print(1), whole), "", 0, 0},
+		{"it within borders", framed(100, flipped(print(1), 5, 77), -1), "a picture", 2, inner},
+		{"a picture within borders", framed(200, print(2), -1), "", 0, 0},
+		{"it without", measurement(flipped(print(2), 9), whole), "a picture within borders", 1, inner},
+		{"it within others", framed(300, flipped(print(2), 9, 10), -1), "it without", 1, inner},
+		{"it within others, turned", framed(400, flipped(print(2), 9, 10, 11), 4), "it within others", 1, inner},
+		{"another picture", measurement(print(3), whole), "", 0, 0},
+		{"it under a caption", captioned, "another picture", 3, whole}, // 2 of 216 bits
+		{"too little is certain of it", unsure, "", 0, 0},
+		{"a flat picture within borders", func() audit.Measurement { m := framed(600, print(3), -1); m.TrimmedQuality = 49; return m }(), "", 0, 0},
+	} {
+		id := fmt.Sprint("T", i)
+		put(t, r, delivery(id, fmt.Sprint("D", i), fmt.Sprint(i, " Main St")))
+		known, _ := add(t, r, upload(test.what, id, fmt.Sprint("D", i), at(float64(i))), test.m)
+		if test.of == "" {
+			if len(known.Sightings) > 0 {
+				t.Errorf("%s is taken for %+v", test.what, known.Sightings)
+			}
+			continue
+		}
+		if len(known.Sightings) == 0 || known.Sightings[0].PhotoID != photoID(test.of) || known.Sightings[0].Distance != test.distance || known.Sightings[0].Quality != test.quality {
+			t.Errorf("%s: sightings %+v, want %s at %d bits", test.what, known.Sightings, test.of, test.distance)
 		}
 	}
 }

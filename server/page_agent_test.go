@@ -232,13 +232,21 @@ func TestReviewQueue(t *testing.T) {
 		t.Errorf("an upload that is not there: %d", r.StatusCode)
 	}
 	to, _ := form.Find("button[data-key='4']").Attr("value")
-	r = decide(action, to)
+	if r := b.postForm(t, action, "csrf", csrf(doc), "decision", to, "landmark", "perhaps"); r.StatusCode != 200 || !strings.Contains(string(r.body), `role="alert"`) {
+		t.Errorf("a landmark that is neither: %d, want the page with a message", r.StatusCode)
+	}
+	landmark := form.Find("input[name=landmark][data-key=o]").AttrOr("value", "")
+	r = b.postForm(t, action, "csrf", csrf(doc), "decision", to, "landmark", landmark)
 	if r.StatusCode != http.StatusSeeOther || r.Header.Get("Location") != "/agent/review?done="+first.UploadID {
 		t.Fatalf("reject: %d to %q", r.StatusCode, r.Header.Get("Location"))
 	}
 	_, doc = b.open(t, r.Header.Get("Location"))
 	if got := strings.Join(shown(doc, "[role=status] span"), " "); !strings.Contains(got, "Rejected by a person: package in car") || doc.Find("form.decide").AttrOr("action", "") != "/agent/review/"+second.UploadID {
 		t.Errorf("after it the page says %q", got)
+	}
+	rulings := decodeAs[struct{ Items []audit.Ruling }](t, s.get(t, audit.Agent, "/api/v1/reviews?upload_id="+first.UploadID))
+	if len(rulings.Items) != 1 || rulings.Items[0].Landmark != audit.LandmarkNo {
+		t.Errorf("on record are %+v, want one that says no landmark", rulings.Items)
 	}
 	_, claim := b.open(t, "/agent/claims/C1")
 	if got := shown(claim, "article .badge.bad"); len(got) == 0 || got[0] != "Rejected by a person: package in car" {

@@ -53,13 +53,15 @@ func (s *Server) showReview(c *gin.Context, message string) error {
 }
 
 // reviewFromPage is POST /agent/review/{upload_id}, with decision: accept, undo, or
-// reject: with a reason behind it, one button a decision; and after, as the page had it.
+// reject: with a reason behind it, one button a decision; landmark, yes or no where the
+// person said so; and after, as the page had it.
 func (s *Server) reviewFromPage(c *gin.Context) error {
 	if err := s.checkedForm(c); err != nil {
 		return err
 	}
 	kind, reason, _ := strings.Cut(c.PostForm("decision"), ":")
-	r, err := s.rule(c.Request.Context(), c.Param("upload_id"), RulingIn{Decision: audit.RulingKind(kind), Reason: audit.Reason(reason), Note: strings.TrimSpace(c.PostForm("note"))})
+	r, err := s.rule(c.Request.Context(), c.Param("upload_id"), RulingIn{Decision: audit.RulingKind(kind), Reason: audit.Reason(reason),
+		Note: strings.TrimSpace(c.PostForm("note")), Landmark: c.PostForm("landmark")})
 	switch audit.ErrorCode(err) {
 	case "":
 		return s.seeOther(c, "/agent/review"+web.Query("after", c.PostForm("after"), "done", r.UploadID))

@@ -8,8 +8,8 @@ import (
 )
 
 // Review is the photo that has waited longest for a person: GET /agent/review. Its
-// buttons post csrf and decision (accept, undo, or reject:REASON) to
-// /agent/review/{upload_id}.
+// buttons post csrf, decision (accept, undo, or reject:REASON) and, where it was said,
+// landmark (yes or no) to /agent/review/{upload_id}.
 type Review struct {
 	Base
 	Photo    *audit.JudgedUpload // nil where none waits

@@ -48,7 +48,9 @@ func TestMigrationsOfWhatIsOnRecord(t *testing.T) {
 			`INSERT INTO flips (run_id, upload_id, json) VALUES ('run 2', 'u', '{"upload_id":"u"}')`,
 			`INSERT INTO flips (run_id, upload_id, json) SELECT 'run 1', CAST(n AS TEXT), '{"upload_id":"' || n || '","before":"accept","after":"retake"}' FROM
 				(WITH RECURSIVE up(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < 2500) SELECT n FROM up) s`,
-			`DROP TABLE scenes`, `DROP TABLE recognitions`, `DROP INDEX deliveries_by_recipient`, `ALTER TABLE deliveries DROP COLUMN recipient_key`, `DROP TABLE holds`, `DROP TABLE deleted_photos`, `DROP INDEX uploads_by_time`, `DROP INDEX sightings_by_earlier`, `DROP TABLE rulings`, `DROP INDEX claims_by_import`, `DROP INDEX checklists_by_time`, `DROP TABLE ruling_states`,
+			`DROP TABLE scenes`, `DROP TABLE recognitions`,
+			`DROP INDEX photos_by_key`, `ALTER TABLE photos DROP COLUMN trimmed`, `ALTER TABLE photos DROP COLUMN trimmed_quality`, `CREATE INDEX photos_by_key ON photos (photo_key)`,
+			`DROP INDEX deliveries_by_recipient`, `ALTER TABLE deliveries DROP COLUMN recipient_key`, `DROP TABLE holds`, `DROP TABLE deleted_photos`, `DROP INDEX uploads_by_time`, `DROP INDEX sightings_by_earlier`, `DROP TABLE rulings`, `DROP INDEX claims_by_import`, `DROP INDEX checklists_by_time`, `DROP TABLE ruling_states`,
 			`DROP TABLE run_chunks`, `DROP TABLE run_reports`, `DROP TABLE run_failures`, `DROP INDEX runs_published`, `DROP INDEX runs_by_state`,
 			`ALTER TABLE runs DROP COLUMN state`, `ALTER TABLE runs DROP COLUMN options`, `ALTER TABLE runs DROP COLUMN published_at`,
 			`ALTER TABLE packets DROP COLUMN stamp`, `DROP TABLE outcomes`, `DROP INDEX claims_by_decision`, `DROP INDEX claims_by_decided`, `ALTER TABLE claims DROP COLUMN decision`,

@@ -103,7 +103,7 @@ func (r *Reader) find(ctx context.Context, img *image.RGBA, side int) ([]quad, e
 	dw, dh := multiple(w), multiple(h)
 	data := make([]float32, 3*dw*dh)
 	from := img
-	for max(from.Rect.Dx(), from.Rect.Dy()) >= 2*side { // or pixels would be passed over
+	for max(from.Rect.Dx(), from.Rect.Dy()) >= 2*side && min(from.Rect.Dx(), from.Rect.Dy()) > 1 { // or pixels would be passed over
 		from = vision.Half(from, from.Rect)
 	}
 	input(from, dw, dh, data)

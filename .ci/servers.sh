@@ -20,7 +20,7 @@
 #   PORCHLIGHT_TEST_REQUIRE=1                           a test that would skip for want of a server fails
 #
 # What it reads: PORCHLIGHT_CACHE, where the S3 server's binary and npm's packages are kept
-# (default ~/.cache/porchlight), and PORCHLIGHT_TEST_SHARED_BUFFERS, Postgres's memory (default 512MB).
+# (default ~/.cache/porchlight).
 set -euo pipefail
 
 versitygw_version=v1.8.0
@@ -193,7 +193,7 @@ start_postgres() {
     port=$(free_port)
     # Memory and log as one gives them to a database of a million photos.
     if as_postgres "$pg_ctl" -D "$pg_data" -w -t 120 -l "$work/postgres/server.log" \
-      -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='$work/postgres' -c fsync=on -c max_connections=200 -c shared_buffers=${PORCHLIGHT_TEST_SHARED_BUFFERS:-512MB} -c max_wal_size=4GB" start >/dev/null 2>&1; then
+      -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='$work/postgres' -c fsync=on -c max_connections=200 -c shared_buffers=512MB -c max_wal_size=4GB" start >/dev/null 2>&1; then
       export PORCHLIGHT_TEST_POSTGRES="postgres://porchlight:$password@127.0.0.1:$port/postgres?sslmode=disable"
       return
     fi

@@ -40,7 +40,8 @@ func Names(model []byte) (inputs, outputs []string, err error) {
 
 // Pool adds an output to a model: the means of a tensor's planes, one of each channel.
 func Pool(model []byte, tensor, output string) ([]byte, error) {
-	var out []byte
+	const added = 512 // bytes, about; models are copied once
+	out := make([]byte, 0, len(model)+added)
 	found := false
 	err := each(model, func(f field) error {
 		if f.number != modelGraph || f.kind != protowire.BytesType {
@@ -54,7 +55,7 @@ func Pool(model []byte, tensor, output string) ([]byte, error) {
 			return nil
 		})
 		node, _ := Node{Op: "GlobalAveragePool", Inputs: []string{tensor}, Outputs: []string{output}}.marshal()
-		graph := message(append([]byte(nil), f.value...), graphNode, node)
+		graph := message(append(make([]byte, 0, len(f.value)+added), f.value...), graphNode, node)
 		graph = message(graph, graphOutput, Value{Name: output, Type: Float32, Shape: []int64{1, -1, 1, 1}}.marshal())
 		out = message(out, modelGraph, graph)
 		return err

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
-	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -13,6 +12,7 @@ import (
 type network struct {
 	model []byte // its fields but for the graph
 	rest  []byte // the graph's fields but for nodes
+	size  int    // of the whole model, bytes
 	nodes []*step
 	// constants are those of 32-bit floats, added those of them that are not in the model yet.
 	constants map[string]constant
@@ -75,7 +75,7 @@ func (n *step) give(all ...Attribute) {
 }
 
 func (g *network) marshal() []byte {
-	var graph []byte
+	graph := make([]byte, 0, g.size) // models are tens of megabytes: they are not copied as they grow
 	for _, n := range g.nodes {
 		if n.op == "Constant" && len(g.users[n.outputs[0]]) == 0 && !g.outputs[n.outputs[0]] {
 			continue
@@ -100,14 +100,15 @@ func (g *network) marshal() []byte {
 		}
 		graph = message(graph, graphInitializer, Tensor{name, Float32, c.shape, raw}.marshal())
 	}
-	return message(slices.Clone(g.model), modelGraph, append(graph, g.rest...))
+	graph = append(graph, g.rest...)
+	return message(append(make([]byte, 0, len(g.model)+len(graph)+binary.MaxVarintLen64), g.model...), modelGraph, graph)
 }
 
 var errNoModel = errors.New("onnx: not an ONNX model")
 
 // parse reads what fusing looks at.
 func parse(model []byte) (*network, error) {
-	g := &network{constants: map[string]constant{}, outputs: map[string]bool{}}
+	g := &network{size: len(model), constants: map[string]constant{}, outputs: map[string]bool{}}
 	var graph []byte
 	err := each(model, func(f field) error {
 		if f.number == modelGraph && f.kind == protowire.BytesType {

@@ -115,3 +115,9 @@ type Sighting struct {
 	Distance   int       `json:"distance"` // PDQ bits that differ, 0..256; 0 for equal bytes
 	Quality    int       `json:"quality"`  // the lower of both fingerprints' qualities
 }
+
+// extensions of photos' media types.
+var extensions = map[string]string{"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/heic": ".heic", "image/heif": ".heic"}
+
+// Extension is how the name of a photo's file ends, with its dot; empty for another media type.
+func Extension(mediaType string) string { return extensions[mediaType] }

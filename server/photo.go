@@ -72,7 +72,7 @@ func (s *Server) original(c *gin.Context) error {
 	if err := s.custody.log(c.Request.Context(), custody.PhotoExported, custody.Photo, u.PhotoID); err != nil {
 		return err
 	}
-	c.Header("Content-Disposition", fmt.Sprintf("inline; filename=%q", u.PhotoID[:16]+extension(u.MediaType)))
+	c.Header("Content-Disposition", fmt.Sprintf("inline; filename=%q", u.PhotoID[:16]+audit.Extension(u.MediaType)))
 	return sendPhoto(c, u.MediaType, b)
 }
 
@@ -157,20 +157,6 @@ func sendPhoto(c *gin.Context, mediaType string, b []byte) error {
 	c.Header("Content-Security-Policy", "default-src 'none'; sandbox")
 	c.Data(http.StatusOK, mediaType, b)
 	return nil
-}
-
-func extension(mediaType string) string {
-	switch mediaType {
-	case "image/jpeg":
-		return ".jpg"
-	case "image/png":
-		return ".png"
-	case "image/webp":
-		return ".webp"
-	case "image/heic":
-		return ".heic"
-	}
-	return ""
 }
 
 // PhotoReports are all reports on a photo.

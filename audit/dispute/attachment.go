@@ -2,6 +2,7 @@ package dispute
 
 import (
 	"bytes"
+	"cmp"
 	"time"
 
 	"porchlight/audit"
@@ -70,8 +71,5 @@ func (a Attachment) Ext() string {
 	if a.MediaType == "application/pdf" {
 		return ".pdf"
 	}
-	if ext, ok := extensions[a.MediaType]; ok {
-		return "." + ext
-	}
-	return ".bin"
+	return cmp.Or(audit.Extension(a.MediaType), ".bin")
 }

@@ -2,6 +2,7 @@ package dispute
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -215,18 +216,13 @@ func photo(u audit.JudgedUpload, state OriginalState, file string, zone *time.Lo
 
 // originalName is a photo's name in the ZIP.
 func originalName(n int, u audit.Upload) string {
-	ext, ok := extensions[u.MediaType]
-	if !ok {
-		ext = "bin"
-	}
+	ext := cmp.Or(audit.Extension(u.MediaType), ".bin")
 	role := u.Role
 	if !slices.Contains(audit.PhotoRoles, role) {
 		role = "photo"
 	}
-	return fmt.Sprintf("originals/%02d-%s-%s.%s", n, role, first12(u.PhotoID), ext)
+	return fmt.Sprintf("originals/%02d-%s-%s%s", n, role, first12(u.PhotoID), ext)
 }
-
-var extensions = map[string]string{"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/heic": "heic", "image/heif": "heic"}
 
 func addOnce(list []string, v string) []string {
 	if v == "" || slices.Contains(list, v) {

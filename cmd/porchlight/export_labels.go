@@ -111,7 +111,7 @@ func (l *labelled) write(ctx context.Context, st *stores, folder string, c *csv.
 	if err != nil {
 		return err
 	}
-	name := j.Upload.PhotoID + "." + map[string]string{"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/heic": "heic"}[j.Upload.MediaType]
+	name := j.Upload.PhotoID + audit.Extension(j.Upload.MediaType)
 	if err := os.WriteFile(filepath.Join(folder, name), b, 0o600); err != nil {
 		return err
 	}

@@ -2,7 +2,7 @@ package sqldb
 
 import (
 	"context"
-	"math"
+	"fmt"
 	"slices"
 
 	"porchlight/audit"
@@ -34,48 +34,44 @@ func (db *DB) CasesOf(ctx context.Context, uploadIDs []string) (cases []audit.Ca
 	return cases, err
 }
 
-// A span is found by its ids: adding nothing to the time keeps its index out of it, which
-// a planner may take to be the better one, and then reads whole for each span.
 const (
-	querySpan       = queryJudged + `WHERE u.upload_id >= $1 AND u.upload_id <= $2 AND u.received_at + 0 >= $3 AND u.received_at + 0 < $4 ORDER BY u.upload_id`
-	querySpanDriver = queryJudged + `WHERE u.upload_id >= $1 AND u.upload_id <= $2 AND u.received_at + 0 >= $3 AND u.received_at + 0 < $4 AND u.driver_id = $5 ORDER BY u.upload_id`
+	querySpan     = queryJudged + `WHERE u.upload_id >= $1 AND u.upload_id <= $2`
+	queryMatching = `SELECT u.upload_id FROM uploads u WHERE u.upload_id > $1`
+	byUpload      = ` ORDER BY u.upload_id`
 )
 
 // spanQuery is the query of the uploads of a span that match the filter, and its arguments.
 func spanQuery(f audit.Filter, span audit.Span) (query string, args []any) {
-	query, args = querySpan, append([]any{span.First, span.Last}, bounds(f)...)
+	query, args = narrow(querySpan, []any{span.First, span.Last}, f)
+	return query + byUpload, args
+}
+
+// matchingQuery is the query of at most limit ids of uploads that match the filter, from the
+// one after the cursor, and its arguments.
+func matchingQuery(f audit.Filter, after string, limit int) (query string, args []any) {
+	query, args = narrow(queryMatching, []any{after}, f)
+	return fmt.Sprintf("%s%s LIMIT $%d", query, byUpload, len(args)+1), append(args, limit)
+}
+
+// narrow adds what the filter asks for to a query of uploads by their ids. Adding nothing to
+// the time keeps its index out of it, which a planner may take to be the better one, and then
+// reads whole for each span; a condition that excludes nothing would have it expect few rows.
+func narrow(query string, args []any, f audit.Filter) (string, []any) {
+	and := func(condition string, arg any) {
+		args = append(args, arg)
+		query += fmt.Sprintf(" AND %s $%d", condition, len(args))
+	}
+	if !f.Since.IsZero() {
+		and("u.received_at + 0 >=", micros(f.Since))
+	}
+	if !f.Until.IsZero() {
+		and("u.received_at + 0 <", micros(f.Until))
+	}
 	if f.DriverID != "" {
-		query, args = querySpanDriver, append(args, f.DriverID)
+		and("u.driver_id =", f.DriverID)
 	}
 	return query, args
 }
-
-// bounds are a filter's times as arguments.
-func bounds(f audit.Filter) []any {
-	since, until := int64(math.MinInt64), int64(math.MaxInt64)
-	if !f.Since.IsZero() {
-		since = micros(f.Since)
-	}
-	if !f.Until.IsZero() {
-		until = micros(f.Until)
-	}
-	return []any{since, until}
-}
-
-// matching lists at most limit ids of uploads that match the filter, from the one after
-// the cursor.
-func (s session) matching(ctx context.Context, f audit.Filter, after string, limit int) ([]string, error) {
-	query, args := queryMatching, append(append([]any{after}, bounds(f)...), limit)
-	if f.DriverID != "" {
-		query, args = queryMatchingDriver, append(args, f.DriverID)
-	}
-	return collect(ctx, s, scanText, query, args...)
-}
-
-const (
-	queryMatching       = `SELECT upload_id FROM uploads WHERE upload_id > $1 AND received_at + 0 >= $2 AND received_at + 0 < $3 ORDER BY upload_id LIMIT $4`
-	queryMatchingDriver = `SELECT upload_id FROM uploads WHERE upload_id > $1 AND received_at + 0 >= $2 AND received_at + 0 < $3 AND driver_id = $5 ORDER BY upload_id LIMIT $4`
-)
 
 // cases loads uploads with all around them, in a handful of queries, oldest first.
 func (s session) cases(ctx context.Context, uploadIDs []string) ([]audit.Case, error) {

@@ -78,9 +78,10 @@ func TestPlansUseIndexes(t *testing.T) {
 			{"what an upload is like", queryPairsLater + `($2,$3)`, []any{31, "a", "b"}},
 			{"what is like an upload", queryPairsEarlier + `($2,$3)`, []any{31, "a", "b"}},
 			{"photos at a stop", queryAtStop, []any{"D1", "s", 0, 50}},
-			{"a re-audit's chunk", queryMatching, []any{"a", 0, 1, 10}},
-			{"a chunk's cases", querySpan, []any{"a", "b", 0, 1}},
-			{"a driver's chunk's cases", querySpanDriver, []any{"a", "b", 0, 1, "D1"}},
+			planOfChunk(audit.Filter{}),
+			planOfChunk(audit.Filter{Since: time.UnixMicro(1), Until: time.UnixMicro(9), DriverID: "D1"}),
+			planOfCases(audit.Filter{}),
+			planOfCases(audit.Filter{Since: time.UnixMicro(1), Until: time.UnixMicro(9), DriverID: "D1"}),
 			{"all photos", queryPhotoIDs, []any{"a", 10}},
 			{"photos past their retention", queryExpired, []any{0, "a", 9, 10}},
 			{"what keeps photos: uploads", queryUploadsOf + `($1,$2)`, []any{"a", "b"}},
@@ -98,7 +99,6 @@ func TestPlansUseIndexes(t *testing.T) {
 			{"open runs", queryOpenRuns + ` ORDER BY started_at, run_id`, []any{"running"}},
 			{"an open chunk", queryOpenChunk, []any{"R1", 1}},
 			{"failures", queryFailures, []any{"R1", "a", 10}},
-			{"a driver's chunk", queryMatchingDriver, []any{"a", 0, 1, 10, "D1"}},
 			{"runs", queryRuns, []any{0, "R1", 10}},
 			{"claims on deliveries", queryClaimsOn + `($1,$2)`, []any{"a", "b"}},
 			{"flips", queryFlips, []any{"R1", "a", 10}},
@@ -150,6 +150,16 @@ type plan struct {
 func planOf(f dispute.ClaimFilter) plan {
 	query, args := claimsQuery(f, 0, "C1", 9)
 	return plan{fmt.Sprintf("claims %+v", f), query, append(args, 10)}
+}
+
+func planOfChunk(f audit.Filter) plan {
+	query, args := matchingQuery(f, "a", 10)
+	return plan{fmt.Sprintf("a re-audit's chunk %+v", f), query, args}
+}
+
+func planOfCases(f audit.Filter) plan {
+	query, args := spanQuery(f, audit.Span{First: "a", Last: "b"})
+	return plan{fmt.Sprintf("a chunk's cases %+v", f), query, args}
 }
 
 func scanPlan(db *DB) func(scan func(...any) error) (string, error) {

@@ -46,7 +46,8 @@ const planRows = 20_000
 func (db *DB) Plan(ctx context.Context, f audit.Filter, size int) (chunks []audit.Span, total int, err error) {
 	s := db.on(db.reader)
 	for after := ""; ; {
-		ids, err := s.matching(ctx, f, after, max(1, planRows/size)*size)
+		query, args := matchingQuery(f, after, max(1, planRows/size)*size)
+		ids, err := collect(ctx, s, scanText, query, args...)
 		if err != nil {
 			return nil, 0, err
 		}

@@ -230,12 +230,13 @@ func (db *DB) PhotoUploads(ctx context.Context, photoID string) ([]audit.JudgedU
 }
 
 const (
-	// queryJudged finds uploads with the measurement that counts and the latest report.
+	// queryJudged finds uploads with the measurement that counts and the latest report. Few
+	// photos are measured more than once: only for those is it looked up which of them counts.
 	queryJudged = `SELECT u.json, m.json,
 		(SELECT r.json FROM reports r WHERE r.upload_id = u.upload_id ORDER BY r.judged_at DESC, r.report_id DESC LIMIT 1)
 		FROM uploads u
-		JOIN photos p ON p.photo_id = u.photo_id
-		JOIN measurements m ON m.photo_id = p.photo_id AND m.version = p.version `
+		JOIN measurements m ON m.photo_id = u.photo_id AND ((SELECT COUNT(*) FROM measurements o WHERE o.photo_id = u.photo_id) = 1
+			OR m.version = (SELECT p.version FROM photos p WHERE p.photo_id = u.photo_id)) `
 	oldestFirst       = ` ORDER BY u.received_at, u.upload_id`
 	queryPhotoUploads = queryJudged + `WHERE u.photo_id = $1` + oldestFirst
 )

@@ -150,9 +150,7 @@ func seedPictures(b *testing.B, db *DB, n int) {
 			b.Fatal(err)
 		}
 	}
-	if _, err := db.on(db.writer).exec(b.Context(), `ANALYZE`); err != nil {
-		b.Fatal(err)
-	}
+	tidy(b, db)
 }
 
 func samplePrint(i int, what string) string { return audit.PhotoID(fmt.Append(nil, what, i)) }

@@ -48,6 +48,8 @@ type dialect interface {
 	lock(ctx context.Context, s session, keys []int64, shared ...int64) error
 	// appendOnly is the statements that make a table refuse changes.
 	appendOnly(table string) []string
+	// uncompressed is the statements that have a column's bytes stored as they are.
+	uncompressed(table, column string) []string
 	// explain asks for a statement's plan.
 	explain() string
 	// fail turns a driver's error into an [audit.Error], by type.
@@ -109,6 +111,8 @@ func (sqlite) appendOnly(table string) []string {
 	}
 	return all
 }
+
+func (sqlite) uncompressed(string, string) []string { return nil } // it never does anything else
 
 func (sqlite) fail(err error) error {
 	if e := (*driversqlite.Error)(nil); errors.As(err, &e) {
@@ -237,6 +241,10 @@ func (postgres) appendOnly(table string) []string {
 		fmt.Sprintf(`CREATE TRIGGER %s_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON %s
 		FOR EACH STATEMENT EXECUTE FUNCTION porchlight_append_only()`, table, table),
 	}
+}
+
+func (postgres) uncompressed(table, column string) []string {
+	return []string{fmt.Sprintf(`ALTER TABLE %s ALTER COLUMN %s SET STORAGE EXTERNAL`, table, column)}
 }
 
 func (postgres) fail(err error) error {

@@ -23,6 +23,57 @@ func bandsOf(f audit.Fingerprint) [bandCount]int64 {
 	return b
 }
 
+// entry is a photo's row in the index of fingerprints, but for the photo.
+type entry struct{ band, sketch int64 }
+
+// entriesOf are a fingerprint's entries, one a band.
+func entriesOf(f audit.Fingerprint) []entry {
+	sketch := sketchOf(f)
+	all := make([]entry, 0, bandCount)
+	for _, b := range bandsOf(f) {
+		all = append(all, entry{b, sketch})
+	}
+	return all
+}
+
+// sketchOf is 64 of a fingerprint's bits: of its 16 by 16 frequencies four of each row and
+// four of each column.
+func sketchOf(f audit.Fingerprint) (sketch int64) {
+	const diagonal = 0x8888444422221111
+	for i, rows := range f {
+		sketch |= int64(rows & bits.RotateLeft64(diagonal, 16*i))
+	}
+	return sketch
+}
+
+// nearSketch is by how many bits the sketches of like pictures differ at most. Those within
+// that many bits of each other as a whole are all among them. Of 31 bits that are anywhere 8
+// are in the sketch, give or take 2.3; of two pictures that have nothing in common 30 of the
+// bits that are not in the band that they agree in, give or take 3.9.
+const nearSketch = 18
+
+// probe is what a picture is looked for by, of which it may be known in part.
+type probe struct{ sketch, certain int64 }
+
+func (p probe) meets(sketch int64) bool {
+	return bits.OnesCount64(uint64((p.sketch^sketch)&p.certain)) <= nearSketch
+}
+
+// probes are what is asked of each band.
+type probes map[int64][]probe
+
+func (all probes) add(bands []int64, f, certain audit.Fingerprint) {
+	p := probe{sketchOf(f), sketchOf(certain)}
+	for _, b := range bands {
+		all[b] = append(all[b], p)
+	}
+}
+
+// meet tells whether a photo may be alike by one of its entries.
+func (all probes) meet(e entry) bool {
+	return slices.ContainsFunc(all[e.band], func(p probe) bool { return p.meets(e.sketch) })
+}
+
 // coveredBands is by how many bands a picture is looked for of which not every bit is
 // certain.
 const coveredBands = 64

@@ -104,7 +104,7 @@ func (db *DB) RepairFingerprints(ctx context.Context) (repaired int64, err error
 			if n = len(photos); err != nil || n == 0 {
 				return err
 			}
-			var bands [][]any
+			var entries [][]any
 			for _, k := range photos {
 				after = k.photoID
 				m, err := fromJSON[audit.Measurement]([]byte(k.text))
@@ -119,12 +119,10 @@ func (db *DB) RepairFingerprints(ctx context.Context) (repaired int64, err error
 					}
 					repaired++
 				}
-				for _, b := range p.bands() {
-					bands = append(bands, []any{b, photoKey(k.photoID)})
-				}
+				entries = append(entries, p.entryRows(k.photoID)...)
 			}
-			for part := range slices.Chunk(bands, s.dialect.insertRows()) {
-				q := s.dialect.insert(s, `INSERT INTO fingerprint_bands (band, photo_key) VALUES`, `ON CONFLICT DO NOTHING`, part)
+			for part := range slices.Chunk(entries, s.dialect.insertRows()) {
+				q := s.dialect.insert(s, insertEntries, `ON CONFLICT DO NOTHING`, part)
 				added, err := s.exec(ctx, q.query, q.args...)
 				if err != nil {
 					return err

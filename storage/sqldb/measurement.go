@@ -1,6 +1,7 @@
 package sqldb
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -69,14 +70,21 @@ func (p picture) same(q picture) bool {
 	return p.whole.digits == q.whole.digits && p.whole.quality == q.whole.quality && p.trimmed.digits == q.trimmed.digits && p.trimmed.quality == q.trimmed.quality
 }
 
-// bands are what its photo is found by, each once.
-func (p picture) bands() []int64 {
-	var all []int64
+// entries are what its photo is found by in the index, each once.
+func (p picture) entries() []entry {
+	var all []entry
 	for _, l := range p.likenesses() {
-		b := bandsOf(l.print)
-		all = append(all, b[:]...)
+		all = append(all, entriesOf(l.print)...)
 	}
-	slices.Sort(all)
+	slices.SortFunc(all, func(a, b entry) int { return cmp.Or(cmp.Compare(a.band, b.band), cmp.Compare(a.sketch, b.sketch)) })
+	return slices.Compact(all)
+}
+
+// bands are those of its entries, each once.
+func (p picture) bands() (all []int64) {
+	for _, e := range p.entries() {
+		all = append(all, e.band)
+	}
 	return slices.Compact(all)
 }
 
@@ -133,22 +141,20 @@ func (s session) savePictures(ctx context.Context, photoIDs []string, ms map[str
 	for _, k := range old {
 		before[k.photoID] = k.picture
 	}
-	var photos, bands [][]any
+	var photos, entries [][]any
 	for _, id := range photoIDs {
 		now := pictureOf(ms[id])
 		photos = append(photos, []any{id, photoKey(id), ms[id].Version, now.whole.digits, now.whole.quality, now.trimmed.digits, now.trimmed.quality})
-		was, is := before[id].bands(), now.bands()
-		if slices.Equal(was, is) {
+		was := before[id]
+		if slices.Equal(was.entries(), now.entries()) {
 			continue
 		}
-		if len(was) > 0 {
-			if err := s.dropBands(ctx, id, was); err != nil {
+		if bands := was.bands(); len(bands) > 0 {
+			if err := s.dropBands(ctx, id, bands); err != nil {
 				return err
 			}
 		}
-		for _, b := range is {
-			bands = append(bands, []any{b, photoKey(id)})
-		}
+		entries = append(entries, now.entryRows(id)...)
 	}
 	err = s.insert(ctx, `INSERT INTO photos (photo_id, photo_key, version, fingerprint, quality, trimmed, trimmed_quality) VALUES`,
 		`ON CONFLICT (photo_id) DO UPDATE SET version = excluded.version, fingerprint = excluded.fingerprint, quality = excluded.quality,
@@ -156,7 +162,17 @@ func (s session) savePictures(ctx context.Context, photoIDs []string, ms map[str
 	if err != nil {
 		return err
 	}
-	return s.insert(ctx, `INSERT INTO fingerprint_bands (band, photo_key) VALUES`, `ON CONFLICT DO NOTHING`, bands)
+	return s.insert(ctx, insertEntries, `ON CONFLICT DO NOTHING`, entries)
+}
+
+const insertEntries = `INSERT INTO fingerprint_bands (band, photo_key, sketch) VALUES`
+
+// entryRows are a photo's rows in the index of fingerprints.
+func (p picture) entryRows(photoID string) (rows [][]any) {
+	for _, e := range p.entries() {
+		rows = append(rows, []any{e.band, photoKey(photoID), e.sketch})
+	}
+	return rows
 }
 
 // pictureColumns are a photo's likenesses, p being its row.

@@ -31,7 +31,7 @@ func (db *DB) migrate(ctx context.Context) error {
 		}}, nil)),
 		// Its triggers are not the same on both databases: they are made in one step with
 		// its table, so that there is no custody log without them.
-		goose.WithExcludeNames([]string{custodyMigration, geocodingMigration, standingMigration, reviewMigration, flipsMigration}),
+		goose.WithExcludeNames([]string{custodyMigration, geocodingMigration, standingMigration, reviewMigration, flipsMigration, sketchesMigration}),
 		goose.WithGoMigrations(goose.NewGoMigration(3, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 			if err := runStatements(ctx, tx, folder, custodyMigration); err != nil {
 				return err
@@ -54,6 +54,9 @@ func (db *DB) migrate(ctx context.Context) error {
 		}}, nil)),
 		goose.WithGoMigrations(goose.NewGoMigration(17, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 			return db.packFlips(ctx, tx, folder)
+		}}, nil)),
+		goose.WithGoMigrations(goose.NewGoMigration(18, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+			return db.addSketches(ctx, tx, folder)
 		}}, nil)),
 	}
 	if db.dialect.goose() == goose.DialectPostgres {

@@ -50,6 +50,7 @@ func TestMigrationsOfWhatIsOnRecord(t *testing.T) {
 				(WITH RECURSIVE up(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < 2500) SELECT n FROM up) s`,
 			`DROP TABLE scenes`, `DROP TABLE recognitions`,
 			`DROP INDEX photos_by_key`, `ALTER TABLE photos DROP COLUMN trimmed`, `ALTER TABLE photos DROP COLUMN trimmed_quality`, `CREATE INDEX photos_by_key ON photos (photo_key)`,
+			`DROP TABLE fingerprint_bands`, `CREATE TABLE fingerprint_bands (band BIGINT NOT NULL, photo_key BIGINT NOT NULL, PRIMARY KEY (band, photo_key))`,
 			`DROP INDEX deliveries_by_recipient`, `ALTER TABLE deliveries DROP COLUMN recipient_key`, `DROP TABLE holds`, `DROP TABLE deleted_photos`, `DROP INDEX uploads_by_time`, `DROP INDEX sightings_by_earlier`, `DROP TABLE rulings`, `DROP INDEX claims_by_import`, `DROP INDEX checklists_by_time`, `DROP TABLE ruling_states`,
 			`DROP TABLE run_chunks`, `DROP TABLE run_reports`, `DROP TABLE run_failures`, `DROP INDEX runs_published`, `DROP INDEX runs_by_state`,
 			`ALTER TABLE runs DROP COLUMN state`, `ALTER TABLE runs DROP COLUMN options`, `ALTER TABLE runs DROP COLUMN published_at`,
@@ -72,6 +73,9 @@ func TestMigrationsOfWhatIsOnRecord(t *testing.T) {
 		}
 		if all, _, err := db.PhotosWaiting(t.Context(), "", 10); err != nil || len(all) != 1 || all[0].Upload.UploadID != waits.UploadID {
 			t.Errorf("%d photos wait for a person, %v; want the one that was left to a person", len(all), err)
+		}
+		if similar, err := db.on(db.reader).similarPhotos(t.Context(), "none", pictureOf(m)); err != nil || len(similar) != 1 || similar[0].photoID != kept.PhotoID {
+			t.Errorf("%+v are like the photo that was kept, %v", similar, err)
 		}
 		var flips []audit.Flip
 		for after, more := "", true; more; more = after != "" {

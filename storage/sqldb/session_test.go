@@ -46,6 +46,45 @@ func TestBands(t *testing.T) {
 	}
 }
 
+// TestSketch holds that a sketch takes four bits of each row and column, and that two meet
+// where those differ in [nearSketch] bits and not where they differ in one more.
+func TestSketch(t *testing.T) {
+	var of audit.Fingerprint // the fingerprint's bits that the sketch is of
+	rows, columns := [16]int{}, [16]int{}
+	for bit := range 256 {
+		var f audit.Fingerprint
+		f[bit/64] = 1 << (63 - bit%64)
+		if sketchOf(f) != 0 {
+			of[bit/64] |= f[bit/64]
+			rows[bit/16]++
+			columns[bit%16]++
+		}
+	}
+	for i := range 16 {
+		if rows[i] != 4 || columns[i] != 4 {
+			t.Errorf("of row %d %d bits are taken, of column %d %d", i, rows[i], i, columns[i])
+		}
+	}
+	asked := probes{}
+	f := audit.Fingerprint{1, 2, 3, 4}
+	asked.add([]int64{7}, f, everyBit)
+	differ := 0
+	for bit := range 256 {
+		at := uint64(1) << (63 - bit%64)
+		if of[bit/64]&at == 0 {
+			continue
+		}
+		f[bit/64] ^= at
+		differ++
+		if met, want := asked.meet(entry{7, sketchOf(f)}), differ <= nearSketch; met != want {
+			t.Errorf("at %d bits: %v", differ, met)
+		}
+	}
+	if asked.meet(entry{8, sketchOf(audit.Fingerprint{1, 2, 3, 4})}) {
+		t.Error("another band meets")
+	}
+}
+
 func TestMarks(t *testing.T) {
 	for _, test := range []struct {
 		dialect dialect

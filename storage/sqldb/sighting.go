@@ -27,9 +27,6 @@ const (
 	dailyCap    = 3
 )
 
-// similarCap bounds how many similar photos, the nearest, are looked up.
-const similarCap = 500
-
 // sight finds earlier uploads of the same or a similar picture, nearest first, then
 // oldest first. before restricts it to those that were received before the upload;
 // without it all that is on record counts as earlier.
@@ -127,60 +124,6 @@ func scanSighted(scan func(...any) error) (e sighted, err error) {
 		&whole.digits, &whole.quality, &trimmed.digits, &trimmed.quality)
 	e.picture = picture{whole: parseLikeness(whole.digits, whole.quality), trimmed: parseLikeness(trimmed.digits, trimmed.quality)}
 	return e, err
-}
-
-// querySimilar finds photos by bands, one of which is enough or two are wanted. One equal
-// band is enough of a picture as it is. Of all the ways in which it may be turned, or may
-// be under a caption, that would bring in as many times the photos that are alike by
-// chance, to be looked up one by one, while counting bands stays within their index.
-func querySimilar(d dialect) string {
-	return `SELECT p.photo_id, ` + pictureColumns + ` FROM photos p WHERE p.photo_key IN (
-		SELECT photo_key FROM fingerprint_bands WHERE band ` + d.among(1) + `
-		UNION ALL SELECT photo_key FROM fingerprint_bands WHERE band ` + d.among(2) + ` GROUP BY photo_key HAVING COUNT(*) >= 2) AND p.photo_id <> $3`
-}
-
-// similarPhotos finds photos within [nearAnywhere] bits, also where one is turned or
-// mirrored against the other, has borders or a caption beside it, or has one laid over it
-// that the earlier one did not have. Upright all are found up to 15 bits, most up to 31.
-func (s session) similarPhotos(ctx context.Context, photoID string, p picture) ([]sighted, error) {
-	if len(p.likenesses()) == 0 {
-		return nil, nil
-	}
-	alone, more, turned := p.bands(), []int64(nil), p.whole.turned
-	if p.trimmed.searchable() {
-		// A copy with the same borders is found by what is within them.
-		b := bandsOf(p.trimmed.print)
-		alone, more, turned = b[:], alone, p.trimmed.turned
-	}
-	for _, f := range turned {
-		b := bandsOf(f)
-		more = append(more, b[:]...)
-	}
-	captioned := p.whole.searchable() && p.certain != audit.Fingerprint{}
-	if captioned {
-		more = append(more, bandsUnder(p.uncovered, p.certain)...)
-	}
-	rows, err := collect(ctx, s, scanPicture, querySimilar(s.dialect), s.dialect.numbers(alone), s.dialect.numbers(more), photoID)
-	if err != nil {
-		return nil, err
-	}
-	var near []sighted
-	for _, k := range rows {
-		e := sighted{uploadRow: uploadRow{photoID: k.photoID}, picture: k.picture, distance: nearAnywhere + 1}
-		for _, l := range p.likenesses() {
-			e.like(l.quality, append(l.turned, l.print), audit.Fingerprint.Distance)
-		}
-		if captioned {
-			e.like(p.whole.quality, []audit.Fingerprint{p.uncovered}, func(f, kept audit.Fingerprint) int { return f.DistanceIn(kept, p.certain) })
-		}
-		if e.distance <= nearAnywhere {
-			near = append(near, e)
-		}
-	}
-	slices.SortFunc(near, func(a, b sighted) int {
-		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.photoID, b.photoID))
-	})
-	return near[:min(len(near), similarCap)], nil
 }
 
 // chooseSightings orders sightings, nearest first, then oldest first, and takes the

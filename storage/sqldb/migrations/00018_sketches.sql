@@ -1,0 +1,13 @@
+-- +goose Up
+-- Bands name photos with a part of their fingerprint each, by which those that are alike in one
+-- band by chance are told apart without a look at the photos. Run by the program, which then
+-- fills it in for the photos on record.
+DROP TABLE fingerprint_bands;
+CREATE TABLE fingerprint_bands (
+  band      BIGINT NOT NULL,
+  photo_key BIGINT NOT NULL,
+  sketch    BIGINT NOT NULL,
+  PRIMARY KEY (band, photo_key, sketch)
+);
+DROP INDEX photos_by_key;
+CREATE INDEX photos_by_key ON photos (photo_key);

@@ -103,8 +103,8 @@ func benchSize(variable string, fallback int) int {
 // each of seven ways; and, as of a photo within borders and under a caption, the same of the
 // picture within and of what is certain of it. Each photo asked about differs from one on
 // record in 15 bits or in 31, anywhere; found-15 and found-31 are the shares that are found,
-// false is how many others were. On SQLite the CPU time is told too, which a busy machine does
-// not stretch.
+// false is how many others were. The first 500 find the index in no cache, as never again, and
+// are not counted. On SQLite the CPU time is told too, which a busy machine does not stretch.
 func BenchmarkSimilar(b *testing.B) {
 	n := benchSize("PORCHLIGHT_BENCH_UPLOADS", 20_000)
 	for _, on := range databases {
@@ -172,9 +172,9 @@ func benchmarkSimilar(b *testing.B, s session, n int, ask func(int, string, [7]s
 	random := rand.New(rand.NewPCG(1, 2))
 	var took, worked []time.Duration
 	asked, found, wrong := map[int]int{}, map[int]int{}, 0
-	for i := 0; b.Loop(); i++ {
+	look := func(i int) (differ int, u audit.Upload, similar []sighted) {
 		u, m := sampleUpload(i * 7919 % n)
-		differ := 15 + 16*(i%2)
+		differ = 15 + 16*(i%2)
 		print, _ := hex.DecodeString(m.Fingerprint)
 		for _, bit := range random.Perm(256)[:differ] {
 			print[bit/8] ^= 1 << (bit % 8)
@@ -190,6 +190,15 @@ func benchmarkSimilar(b *testing.B, s session, n int, ask func(int, string, [7]s
 		if err != nil {
 			b.Fatal(err)
 		}
+		return differ, u, similar
+	}
+	const cold = 500
+	for i := range cold {
+		look(i)
+	}
+	took, worked = nil, nil
+	for i := cold; b.Loop(); i++ {
+		differ, u, similar := look(i)
 		asked[differ]++
 		for _, e := range similar {
 			if e.photoID == u.PhotoID {

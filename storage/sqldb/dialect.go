@@ -35,6 +35,8 @@ type dialect interface {
 	// numbers are they as its argument.
 	among(mark int) string
 	numbers(all []int64) any
+	// meeting finds the keys of the photos that may be alike by what is asked.
+	meeting(asked []probe) statement
 	// insert is an INSERT of rows; head is "INSERT INTO ... VALUES".
 	insert(s session, head, tail string, rows [][]any) statement
 	// insertRows is how many rows one INSERT adds.

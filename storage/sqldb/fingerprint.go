@@ -52,27 +52,30 @@ func sketchOf(f audit.Fingerprint) (sketch int64) {
 // bits that are not in the band that they agree in, give or take 3.9.
 const nearSketch = 18
 
-// probe is what a picture is looked for by, of which it may be known in part.
-type probe struct{ sketch, certain int64 }
-
-func (p probe) meets(sketch int64) bool {
-	return bits.OnesCount64(uint64((p.sketch^sketch)&p.certain)) <= nearSketch
+// probe is what a picture is looked for by in one way: bands, and a sketch of which some bits
+// are certain.
+type probe struct {
+	bands           []int64
+	sketch, certain int64
 }
 
-// probes are what is asked of each band.
-type probes map[int64][]probe
+// everyBit is certain of a fingerprint that is known as a whole.
+var everyBit = audit.Fingerprint{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
 
-func (all probes) add(bands []int64, f, certain audit.Fingerprint) {
-	p := probe{sketchOf(f), sketchOf(certain)}
-	for _, b := range bands {
-		all[b] = append(all[b], p)
-	}
+func probeOf(f audit.Fingerprint) probe {
+	b := bandsOf(f)
+	return probe{b[:], sketchOf(f), sketchOf(everyBit)}
 }
 
-// meet tells whether a photo may be alike by one of its entries.
-func (all probes) meet(e entry) bool {
-	return slices.ContainsFunc(all[e.band], func(p probe) bool { return p.meets(e.sketch) })
+// probeUnder is that of a picture which is known in part, as bandsUnder has it.
+func probeUnder(f, certain audit.Fingerprint) probe {
+	return probe{bandsUnder(f, certain), sketchOf(f), sketchOf(certain)}
 }
+
+// meets tells whether a photo may be alike by an entry in one of the bands.
+func (p probe) meets(sketch int64) bool { return meet(p.sketch, sketch, p.certain) }
+
+func meet(a, b, certain int64) bool { return bits.OnesCount64(uint64((a^b)&certain)) <= nearSketch }
 
 // coveredBands is by how many bands a picture is looked for of which not every bit is
 // certain.

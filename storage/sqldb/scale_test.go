@@ -51,7 +51,7 @@ func databaseBytes(b *testing.B, db *DB) float64 {
 	if db.dialect == (sqlite{}) {
 		query = `SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()`
 	}
-	size, err := one(b.Context(), db.on(db.reader), "size", scanCount, query)
+	size, err := one(b.Context(), db.on(db.reader), "size", scanNumber, query)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -129,6 +129,12 @@ func scanText(scan func(...any) error) (s string, err error) {
 	return s, err
 }
 
+// scanNumber reads one column of a number.
+func scanNumber(scan func(...any) error) (n int64, err error) {
+	err = scan(&n)
+	return n, err
+}
+
 // fastJSON reads and writes what encoding/json does, in about half the time. Uploads,
 // measurements and reports go through it, which are read by the million.
 var fastJSON = sonic.ConfigStd

@@ -4,9 +4,13 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"encoding/binary"
+	"errors"
 	"io/fs"
-	"maps"
 	"slices"
+
+	driversqlite "modernc.org/sqlite"
 
 	"porchlight/audit"
 )
@@ -14,14 +18,53 @@ import (
 // similarCap bounds how many similar photos, the nearest, are looked up.
 const similarCap = 500
 
-// everyBit is certain of a fingerprint that is known as a whole.
-var everyBit = audit.Fingerprint{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
-
-// queryEntries finds index entries by bands, queryPictures photos by their keys.
-func queryEntries(d dialect) string {
-	return `SELECT band, photo_key, sketch FROM fingerprint_bands WHERE band ` + d.among(1)
+// meeting finds the keys of the photos that may be alike by one of their entries. Some two
+// thousand among a million are in one of all these bands by chance, and would take longer to
+// come here than to be found.
+func (sqlite) meeting(asked []probe) statement {
+	var bands []int64
+	var sketches []byte // and which of their bits are certain
+	for _, p := range asked {
+		bands = append(bands, p.bands...)
+		sketches = binary.LittleEndian.AppendUint64(sketches, uint64(p.sketch))
+		sketches = binary.LittleEndian.AppendUint64(sketches, uint64(p.certain))
+	}
+	slices.Sort(bands)
+	return statement{`SELECT DISTINCT photo_key FROM fingerprint_bands WHERE band ` + sqlite{}.among(1) + ` AND porchlight_meets(sketch, $2)`,
+		[]any{sqlite{}.numbers(slices.Compact(bands)), sketches}}
 }
 
+func init() {
+	driversqlite.MustRegisterFunction("porchlight_meets", &driversqlite.FunctionImpl{NArgs: 2, Deterministic: true, VolatileArgs: true, Scalar: meets})
+}
+
+// meets is the function porchlight_meets of SQL: whether a sketch meets one of some.
+func meets(_ *driversqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+	sketch, isNumber := args[0].(int64)
+	asked, isBlob := args[1].([]byte)
+	if !isNumber || !isBlob {
+		return nil, errors.New("porchlight_meets takes a sketch and sketches")
+	}
+	for ; len(asked) >= 16; asked = asked[16:] {
+		if meet(sketch, int64(binary.LittleEndian.Uint64(asked)), int64(binary.LittleEndian.Uint64(asked[8:]))) {
+			return int64(1), nil
+		}
+	}
+	return int64(0), nil
+}
+
+func (postgres) meeting(asked []probe) statement {
+	var bands, sketches, certain []int64
+	for _, p := range asked {
+		for _, b := range p.bands {
+			bands, sketches, certain = append(bands, b), append(sketches, p.sketch), append(certain, p.certain)
+		}
+	}
+	return statement{`SELECT DISTINCT e.photo_key FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS a(band, sketch, certain)
+		JOIN fingerprint_bands e ON e.band = a.band AND bit_count(((e.sketch # a.sketch) & a.certain)::bit(64)) <= $4`, []any{bands, sketches, certain, nearSketch}}
+}
+
+// queryPictures finds photos by their keys.
 func queryPictures(d dialect) string {
 	return `SELECT p.photo_id, ` + pictureColumns + ` FROM photos p WHERE p.photo_key ` + d.among(1) + ` AND p.photo_id <> $2`
 }
@@ -29,30 +72,27 @@ func queryPictures(d dialect) string {
 // similarPhotos finds photos within [nearAnywhere] bits, also where one is turned or
 // mirrored against the other, has borders or a caption beside it, or has one laid over it
 // that the earlier one did not have. All are found up to 15 bits, most up to 31.
-//
-// Some two thousand photos among a million are alike in one of all these bands by chance.
-// Their sketches tell, so that hardly any but those that are alike is looked at itself.
 func (s session) similarPhotos(ctx context.Context, photoID string, p picture) ([]sighted, error) {
 	if len(p.likenesses()) == 0 {
 		return nil, nil
 	}
-	asked := probes{}
-	ask := func(f audit.Fingerprint) { b := bandsOf(f); asked.add(b[:], f, everyBit) }
+	var asked []probe
 	for _, l := range p.likenesses() {
-		ask(l.print)
+		asked = append(asked, probeOf(l.print))
 	}
 	turned := p.whole.turned
 	if p.trimmed.searchable() { // a copy with the same borders is found by what is within them
 		turned = p.trimmed.turned
 	}
 	for _, f := range turned {
-		ask(f)
+		asked = append(asked, probeOf(f))
 	}
 	captioned := p.whole.searchable() && p.certain != audit.Fingerprint{}
 	if captioned {
-		asked.add(bandsUnder(p.uncovered, p.certain), p.uncovered, p.certain)
+		asked = append(asked, probeUnder(p.uncovered, p.certain))
 	}
-	keys, err := s.meeting(ctx, asked)
+	q := s.dialect.meeting(asked)
+	keys, err := collect(ctx, s, scanNumber, q.query, q.args...)
 	if err != nil || len(keys) == 0 {
 		return nil, err
 	}
@@ -77,21 +117,6 @@ func (s session) similarPhotos(ctx context.Context, photoID string, p picture) (
 		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.photoID, b.photoID))
 	})
 	return near[:min(len(near), similarCap)], nil
-}
-
-// meeting lists the keys of photos that may be alike by their entries, each once.
-func (s session) meeting(ctx context.Context, asked probes) ([]int64, error) {
-	bands := slices.Sorted(maps.Keys(asked))
-	keys := map[int64]bool{}
-	_, err := collect(ctx, s, func(scan func(...any) error) (none struct{}, err error) {
-		var e entry
-		var key int64
-		if err = scan(&e.band, &key, &e.sketch); err == nil && asked.meet(e) {
-			keys[key] = true
-		}
-		return none, err
-	}, queryEntries(s.dialect), s.dialect.numbers(bands))
-	return slices.Sorted(maps.Keys(keys)), err
 }
 
 const sketchesMigration = "00018_sketches.sql"

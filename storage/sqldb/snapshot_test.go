@@ -20,7 +20,7 @@ func TestForeseenStatementsMakeOneTrip(t *testing.T) {
 					}
 				}
 				q := count(n)
-				c, err := one(t.Context(), s, "count", scanCount, q.query, q.args...)
+				c, err := one(t.Context(), s, "count", scanNumber, q.query, q.args...)
 				if err != nil {
 					return err
 				}
@@ -70,7 +70,7 @@ func TestReadAfterConnectionsWereClosed(t *testing.T) {
 		}
 		u := sample(t, db, 1)
 		for range 3 {
-			killed, err := one(t.Context(), db.on(db.writer), "count", scanCount,
+			killed, err := one(t.Context(), db.on(db.writer), "count", scanNumber,
 				`SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
 			if err != nil || killed == 0 {
 				t.Fatalf("%d connections closed, %v", killed, err)

@@ -71,7 +71,7 @@ func (db *DB) DriverFacts(ctx context.Context, t *standing.Targets, driverID str
 			return err
 		}
 		since, until := t.Since(at), micros(at)
-		open, err := one(ctx, s, "count", scanCount, queryOpen, driverID, micros(since), until)
+		open, err := one(ctx, s, "count", scanNumber, queryOpen, driverID, micros(since), until)
 		if err != nil {
 			return err
 		}
@@ -121,11 +121,6 @@ func (s session) driverPackages(ctx context.Context, t *standing.Targets, driver
 	}
 	f.Missing, err = s.driverMissing(ctx, driverID, oldest, at)
 	return f, oldest, err
-}
-
-func scanCount(scan func(...any) error) (n int64, err error) {
-	err = scan(&n)
-	return n, err
 }
 
 func scanPackage(scan func(...any) error) (p standing.Package, err error) {

@@ -103,7 +103,7 @@ func benchSize(variable string, fallback int) int {
 // each of seven ways; and, as of a photo within borders and under a caption, the same of the
 // picture within and of what is certain of it. Each photo asked about differs from one on
 // record in 15 bits or in 31, anywhere; found-15 and found-31 are the shares that are found,
-// false is how many others were. The first 500 find the index in no cache, as never again, and
+// false is how many others were. The first thousand find the index in no cache, as never again, and
 // are not counted. On SQLite the CPU time is told too, which a busy machine does not stretch.
 func BenchmarkSimilar(b *testing.B) {
 	n := benchSize("PORCHLIGHT_BENCH_UPLOADS", 20_000)
@@ -192,7 +192,7 @@ func benchmarkSimilar(b *testing.B, s session, n int, ask func(int, string, [7]s
 		}
 		return differ, u, similar
 	}
-	const cold = 500
+	const cold = 1000
 	for i := range cold {
 		look(i)
 	}

@@ -118,15 +118,15 @@ func BenchmarkReauditMeasure(b *testing.B) {
 }
 
 // BenchmarkReauditWorkers works on re-audits by one and by two processes of `porchlight work`, each on one
-// processor, in turn. It reports how many times as many photos a second two judge: of
+// processor of its own, in turn. It reports how many times as many photos a second two judge: of
 // those that are read again, and of stored measurements, for which Postgres, on the same
 // machine, works about as long as they do.
 func BenchmarkReauditWorkers(b *testing.B) {
 	b.Run("measured", func(b *testing.B) {
-		photos := manyPhotos(b, benchPhotos(160))
+		photos := manyPhotos(b, benchPhotos(240))
 		both(b, func() (*stores, []string, audit.ReauditOptions) {
 			at := append([]string{"--data", b.TempDir()}, sites["Postgres and S3"](b)...)
-			return stale(b, at, photos), at, audit.ReauditOptions{Measure: true, ChunkSize: 4}
+			return stale(b, at, photos), at, audit.ReauditOptions{Measure: true, ChunkSize: 2}
 		})
 	})
 	b.Run("judged", func(b *testing.B) {
@@ -161,9 +161,10 @@ func both(b *testing.B, fresh func() (*stores, []string, audit.ReauditOptions)) 
 // done, by when all workers have found it, to its end.
 func workedBy(b *testing.B, st *stores, at []string, o audit.ReauditOptions, processes int) float64 {
 	b.Helper()
-	for range processes {
+	for i := range processes {
 		cmd := program(append([]string{"work", "--workers", "1"}, at...)...)
 		cmd.Env = append(cmd.Env, "GOMAXPROCS=1")
+		onProcessor(b, cmd, i)
 		if err := cmd.Start(); err != nil {
 			b.Fatal(err)
 		}
@@ -192,6 +193,18 @@ func workedBy(b *testing.B, st *stores, at []string, o audit.ReauditOptions, pro
 			return float64(run.Done-done) / now.Sub(first).Seconds()
 		}
 	}
+}
+
+// onProcessor has a program run on one processor alone: GOMAXPROCS does not bound what it has the
+// JPEG decoder do meanwhile.
+func onProcessor(b *testing.B, cmd *exec.Cmd, number int) {
+	b.Helper()
+	taskset, err := exec.LookPath("taskset")
+	if err != nil {
+		b.Skip("without taskset a program cannot be kept on one processor")
+	}
+	cmd.Args = append([]string{taskset, "--cpu-list", strconv.Itoa(number), cmd.Path}, cmd.Args[1:]...)
+	cmd.Path = taskset
 }
 
 // BenchmarkReauditBesideUploads uploads photos of about 3 MB from 2 and 8 clients, by

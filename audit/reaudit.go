@@ -59,7 +59,7 @@ const (
 // collects its garbage.
 const collectAt = 112 << 20
 
-// SpendMemory has the garbage collector of a process that does nothing but judge again
+// SpendMemory has the garbage collector of a process that does little but judge again
 // wait for [collectAt] bytes instead of for twice what is live, which is little: a quarter
 // less CPU time. What GOGC and GOMEMLIMIT say goes before it.
 func SpendMemory() {

@@ -216,6 +216,7 @@ A chunk whose worker is gone is taken over within seconds.`,
 			}
 			defer closeEyes()
 			st.audit.Vision = eyes
+			audit.SpendMemory()
 			log.Info("waiting for re-audits", "workers", workers)
 			var m meter
 			st.audit.KeepWorking(cmd.Context(), log, workEvery, audit.WorkOptions{Workers: workers, Pace: s.pace(), Progress: func(r audit.Run) {

@@ -72,9 +72,7 @@ func probeUnder(f, certain audit.Fingerprint) probe {
 	return probe{bandsUnder(f, certain), sketchOf(f), sketchOf(certain)}
 }
 
-// meets tells whether a photo may be alike by an entry in one of the bands.
-func (p probe) meets(sketch int64) bool { return meet(p.sketch, sketch, p.certain) }
-
+// meet tells whether two pictures that agree in a band may be alike by their sketches.
 func meet(a, b, certain int64) bool { return bits.OnesCount64(uint64((a^b)&certain)) <= nearSketch }
 
 // coveredBands is by how many bands a picture is looked for of which not every bit is

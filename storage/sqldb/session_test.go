@@ -75,7 +75,7 @@ func TestSketch(t *testing.T) {
 		}
 		f[bit/64] ^= at
 		differ++
-		if met, want := asked.meets(sketchOf(f)), differ <= nearSketch; met != want {
+		if met, want := meet(asked.sketch, sketchOf(f), asked.certain), differ <= nearSketch; met != want {
 			t.Errorf("at %d bits: %v", differ, met)
 		}
 	}

@@ -121,8 +121,8 @@ func (s session) similarPhotos(ctx context.Context, photoID string, p picture) (
 
 const sketchesMigration = "00018_sketches.sql"
 
-// addSketches makes the index of fingerprints anew, with sketches. Packed rows are stored as
-// they are from now on, since compressing what is compressed took Postgres as long as the rest.
+// addSketches makes the index of fingerprints anew, with sketches. What is packed or like noise
+// is stored as it is from now on: compressing it again takes Postgres time and saves nothing.
 func (db *DB) addSketches(ctx context.Context, tx *sql.Tx, folder fs.FS) error {
 	if err := runStatements(ctx, tx, folder, sketchesMigration); err != nil {
 		return err

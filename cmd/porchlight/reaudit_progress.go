@@ -69,7 +69,8 @@ type runProgress struct {
 }
 
 func newRunProgress(w io.Writer) *runProgress {
-	p := &runProgress{bar: newBar(w, -1, "photos")}
+	// What was judged before, here or elsewhere, is none of this bar's speed: the meter tells it.
+	p := &runProgress{bar: bareBar(w, -1)}
 	if !isTerminal(w) {
 		p.log = w
 	}
@@ -77,19 +78,17 @@ func newRunProgress(w io.Writer) *runProgress {
 }
 
 func (p *runProgress) show(r audit.Run) {
+	now := time.Now()
+	due := p.due(r, now)
+	came := came(r)
+	if perSecond, left := p.rate(r, now); perSecond > 0 {
+		came += fmt.Sprintf("; %.0f a second, %s left", perSecond, audit.Lasting(left))
+	}
 	if p.log == nil {
 		p.bar.ChangeMax(r.Total)
-		p.bar.Describe(came(r))
+		p.bar.Describe(came)
 		p.bar.Set(r.Done)
-		return
+	} else if due {
+		fmt.Fprintf(p.log, "%d of %d photos judged: %s\n", r.Done, r.Total, came)
 	}
-	now := time.Now()
-	if !p.due(r, now) {
-		return
-	}
-	line := fmt.Sprintf("%d of %d photos judged: %s", r.Done, r.Total, came(r))
-	if perSecond, left := p.rate(r, now); perSecond > 0 {
-		line += fmt.Sprintf("; %.0f a second, %s left", perSecond, audit.Lasting(left))
-	}
-	fmt.Fprintln(p.log, line)
 }

@@ -138,6 +138,12 @@ func (sqlite) fail(err error) error {
 	return failCommon(err)
 }
 
+// busy tells whether SQLite had no turn for something.
+func busy(err error) bool {
+	e := (*driversqlite.Error)(nil)
+	return errors.As(err, &e) && e.Code()&0xff == sqlitecode.SQLITE_BUSY
+}
+
 type postgres struct{}
 
 func (postgres) goose() goose.Dialect { return goose.DialectPostgres }

@@ -61,8 +61,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		return nil, err
 	}
 	db.now, db.observe = c.Now, c.Observe
-	err = db.Ping(ctx)
-	if err == nil {
+	if err = db.ready(ctx); err == nil {
 		err = db.migrate(ctx)
 	}
 	if err != nil {
@@ -171,6 +170,22 @@ func (db *DB) Ping(ctx context.Context) error {
 	// is no sign of ill health; but it is the one that makes the file's WAL.
 	_, err := db.on(db.reader).exec(ctx, `SELECT 1`)
 	return err
+}
+
+// ready is Ping of a file that may be new. Of several who open one at once SQLite refuses those
+// who come while another makes it what it is to be, instead of having them wait.
+func (db *DB) ready(ctx context.Context) error {
+	const tries = 20
+	for try := 1; ; try++ {
+		err := db.Ping(ctx)
+		if err == nil || try == tries || !busy(err) || ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Duration(try) * 10 * time.Millisecond):
+		}
+	}
 }
 
 // read runs f on one snapshot.

@@ -1,6 +1,7 @@
 package sqldb
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"io/fs"
@@ -75,26 +76,19 @@ func (db *DB) ClaimsOn(ctx context.Context, trackingIDs []string) (map[string][]
 
 const queryClaimsOn = `SELECT tracking_id, claim_id FROM claims WHERE tracking_id IN `
 
+// forReview is in the JSON of a flip to review.
+var forReview = []byte(`"after":"` + audit.Review + `"`)
+
 // requeue brings the queue of photos that wait for a person up to date with what a run,
 // which counts from now on, changed.
 func (s session) requeue(ctx context.Context, runID string) error {
 	for after := ""; ; {
-		const rows = chunkRows / packedRows
+		const rows = 16 // of up to packedRows flips each
 		found, err := s.flipRows(ctx, runID, after, rows)
 		if err != nil || len(found) == 0 {
 			return err
 		}
 		after = found[len(found)-1].last
-		verdicts := map[string]audit.Verdict{}
-		for _, p := range found {
-			for i, id := range p.ids {
-				var f struct{ After audit.Verdict }
-				if err := keptJSON.Unmarshal(p.texts[i], &f); err != nil {
-					return s.dialect.fail(err)
-				}
-				verdicts[id] = f.After
-			}
-		}
 		// Few of those that no longer need a person were in the queue.
 		waiting, err := collect(ctx, s, scanText, queryWaitingSpan, found[0].first, after)
 		if err != nil {
@@ -104,9 +98,19 @@ func (s session) requeue(ctx context.Context, runID string) error {
 		for _, id := range waiting {
 			waits[id] = true
 		}
-		for id, verdict := range verdicts {
-			if verdict != audit.Review && !waits[id] {
-				delete(verdicts, id)
+		verdicts := map[string]audit.Verdict{}
+		for _, p := range found {
+			for i, id := range p.ids {
+				// Reading all the others, a million where every verdict changes, would keep the run's last
+				// chunk for seconds. Within a text the quotes would be escaped.
+				if !waits[id] && !bytes.Contains(p.texts[i], forReview) {
+					continue
+				}
+				var f struct{ After audit.Verdict }
+				if err := keptJSON.Unmarshal(p.texts[i], &f); err != nil {
+					return s.dialect.fail(err)
+				}
+				verdicts[id] = f.After
 			}
 		}
 		if err := s.queueForReview(ctx, verdicts); err != nil {

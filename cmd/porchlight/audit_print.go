@@ -43,17 +43,16 @@ func isTerminal(w io.Writer) bool {
 
 // newBar is a progress bar for work that may be long; it is silent where w is no terminal.
 func newBar(w io.Writer, total int, unit string) *progressbar.ProgressBar {
-	return bareBar(w, total, progressbar.OptionShowIts(), progressbar.OptionSetItsString(unit), progressbar.OptionSetPredictTime(true))
+	return barWith(w, total, progressbar.OptionShowIts(), progressbar.OptionSetItsString(unit), progressbar.OptionSetPredictTime(true))
 }
 
-// bareBar is a bar that tells neither how fast it goes nor how long that will take, unless more
-// options have it do so.
-func bareBar(w io.Writer, total int, more ...progressbar.Option) *progressbar.ProgressBar {
+// barWith is newBar, but for what the options say of how fast it goes and how long it takes.
+func barWith(w io.Writer, total int, speed ...progressbar.Option) *progressbar.ProgressBar {
 	if !isTerminal(w) || total == 1 {
 		return progressbar.DefaultSilent(int64(total))
 	}
-	return progressbar.NewOptions(total, append([]progressbar.Option{progressbar.OptionSetWriter(w), progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(false),
-		progressbar.OptionSetElapsedTime(false), progressbar.OptionThrottle(200 * time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth()}, more...)...)
+	return progressbar.NewOptions(total, append(speed, progressbar.OptionSetWriter(w), progressbar.OptionShowCount(),
+		progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth())...)
 }
 
 func (p *printer) print(l auditLine, c *audit.Checklist) error {

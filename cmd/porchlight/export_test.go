@@ -65,7 +65,7 @@ func seedUploads(b *testing.B, folder string, n int) {
 // the real program and reads the files back: rows/s as one sees them, the most memory that
 // the program held, and the bytes that a row takes.
 func BenchmarkExport(b *testing.B) {
-	n := benchSize("PORCHLIGHT_BENCH_UPLOADS", 20_000) / 1000 * 1000
+	n := max(1000, benchSize("PORCHLIGHT_BENCH_UPLOADS", 20_000)/1000*1000)
 	folder := b.TempDir()
 	seedUploads(b, folder, n)
 	for _, format := range []string{"parquet", "csv"} {

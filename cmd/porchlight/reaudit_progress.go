@@ -70,7 +70,7 @@ type runProgress struct {
 
 func newRunProgress(w io.Writer) *runProgress {
 	// What was judged before, here or elsewhere, is none of this bar's speed: the meter tells it.
-	p := &runProgress{bar: bareBar(w, -1)}
+	p := &runProgress{bar: barWith(w, -1, progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false))}
 	if !isTerminal(w) {
 		p.log = w
 	}

@@ -119,7 +119,7 @@ func (db *DB) RepairFingerprints(ctx context.Context) (repaired int64, err error
 					}
 					repaired++
 				}
-				entries = append(entries, p.entryRows(k.photoID)...)
+				entries = append(entries, entryRows(k.photoID, p.entries())...)
 			}
 			for part := range slices.Chunk(entries, s.dialect.insertRows()) {
 				q := s.dialect.insert(s, insertEntries, `ON CONFLICT DO NOTHING`, part)

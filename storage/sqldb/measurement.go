@@ -80,9 +80,12 @@ func (p picture) entries() []entry {
 	return slices.Compact(all)
 }
 
-// bands are those of its entries, each once.
-func (p picture) bands() (all []int64) {
-	for _, e := range p.entries() {
+// bands are those of its entries.
+func (p picture) bands() []int64 { return bandsIn(p.entries()) }
+
+// bandsIn are the bands of entries, which are in order of them, each once.
+func bandsIn(entries []entry) (all []int64) {
+	for _, e := range entries {
 		all = append(all, e.band)
 	}
 	return slices.Compact(all)
@@ -145,16 +148,16 @@ func (s session) savePictures(ctx context.Context, photoIDs []string, ms map[str
 	for _, id := range photoIDs {
 		now := pictureOf(ms[id])
 		photos = append(photos, []any{id, photoKey(id), ms[id].Version, now.whole.digits, now.whole.quality, now.trimmed.digits, now.trimmed.quality})
-		was := before[id]
-		if slices.Equal(was.entries(), now.entries()) {
+		was, is := before[id].entries(), now.entries()
+		if slices.Equal(was, is) {
 			continue
 		}
-		if bands := was.bands(); len(bands) > 0 {
-			if err := s.dropBands(ctx, id, bands); err != nil {
+		if len(was) > 0 {
+			if err := s.dropBands(ctx, id, bandsIn(was)); err != nil {
 				return err
 			}
 		}
-		entries = append(entries, now.entryRows(id)...)
+		entries = append(entries, entryRows(id, is)...)
 	}
 	err = s.insert(ctx, `INSERT INTO photos (photo_id, photo_key, version, fingerprint, quality, trimmed, trimmed_quality) VALUES`,
 		`ON CONFLICT (photo_id) DO UPDATE SET version = excluded.version, fingerprint = excluded.fingerprint, quality = excluded.quality,
@@ -168,9 +171,10 @@ func (s session) savePictures(ctx context.Context, photoIDs []string, ms map[str
 const insertEntries = `INSERT INTO fingerprint_bands (band, photo_key, sketch) VALUES`
 
 // entryRows are a photo's rows in the index of fingerprints.
-func (p picture) entryRows(photoID string) (rows [][]any) {
-	for _, e := range p.entries() {
-		rows = append(rows, []any{e.band, photoKey(photoID), e.sketch})
+func entryRows(photoID string, entries []entry) (rows [][]any) {
+	key := photoKey(photoID)
+	for _, e := range entries {
+		rows = append(rows, []any{e.band, key, e.sketch})
 	}
 	return rows
 }

@@ -73,17 +73,10 @@ func (db *DB) migrate(ctx context.Context) error {
 	// SQLite has no lock that outlives a transaction: where two programs start on a new
 	// file, one of them may find a table made under its hands, and finds it done the next
 	// time it looks.
-	const tries = 5
-	for try := 1; ; try++ {
-		_, err = provider.Up(ctx)
-		if err == nil || try == tries || ctx.Err() != nil {
-			break
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Duration(try) * 50 * time.Millisecond):
-		}
-	}
+	err = again(ctx, 5, 50*time.Millisecond, func(error) bool { return true }, func() error {
+		_, err := provider.Up(ctx)
+		return err
+	})
 	if err != nil {
 		return audit.Errorf(audit.CodeUnavailable, "the database's tables cannot be brought up to date", err)
 	}

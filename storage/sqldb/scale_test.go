@@ -168,7 +168,7 @@ var copied = []struct {
 	{"measurements", "photo_id, version, json", map[string][]string{"photo_id": {ofPhoto}}},
 	{"uploads", "upload_id, photo_id, tracking_id, driver_id, stop_key, at, received_at, json",
 		map[string][]string{"upload_id": {ofUpload}, "photo_id": {ofPhoto}, "tracking_id": {ofTracking}, "stop_key": {ofStop}, "at": {ofTime}, "received_at": {ofTime},
-			"json": {ofUpload, ofTracking, `replace(VALUE, photo_id, substr(photo_id, 1, 6) || 'xBLOCK' || substr(photo_id, 14))`}}},
+			"json": {ofUpload, ofTracking, `replace(VALUE, photo_id, ` + strings.ReplaceAll(ofPhoto, "VALUE", "photo_id") + `)`}}},
 	{"upload_deliveries", "tracking_id, photo_id, upload_id",
 		map[string][]string{"tracking_id": {ofTracking}, "photo_id": {ofPhoto}, "upload_id": {ofUpload}}},
 	{"reports", "report_id, upload_id, judged_at, json",

@@ -141,7 +141,7 @@ func (db *DB) addSketches(ctx context.Context, tx *sql.Tx, folder fs.FS) error {
 		var entries [][]any
 		for _, p := range photos {
 			after = p.photoID
-			entries = append(entries, p.entryRows(p.photoID)...)
+			entries = append(entries, entryRows(p.photoID, p.entries())...)
 		}
 		if err := s.insert(ctx, insertEntries, "", entries); err != nil {
 			return err

@@ -61,7 +61,9 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		return nil, err
 	}
 	db.now, db.observe = c.Now, c.Observe
-	if err = db.ready(ctx); err == nil {
+	// Of several who open a new file at once SQLite refuses those who come while another makes it
+	// what it is to be, instead of having them wait.
+	if err = again(ctx, 20, 10*time.Millisecond, busy, func() error { return db.Ping(ctx) }); err == nil {
 		err = db.migrate(ctx)
 	}
 	if err != nil {
@@ -172,18 +174,17 @@ func (db *DB) Ping(ctx context.Context) error {
 	return err
 }
 
-// ready is Ping of a file that may be new. Of several who open one at once SQLite refuses those
-// who come while another makes it what it is to be, instead of having them wait.
-func (db *DB) ready(ctx context.Context) error {
-	const tries = 20
+// again runs f up to so many times, after longer and longer pauses, until it succeeds or fails
+// in a way that does not pass.
+func again(ctx context.Context, tries int, pause time.Duration, passes func(error) bool, f func() error) error {
 	for try := 1; ; try++ {
-		err := db.Ping(ctx)
-		if err == nil || try == tries || !busy(err) || ctx.Err() != nil {
+		err := f()
+		if err == nil || try == tries || !passes(err) || ctx.Err() != nil {
 			return err
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(time.Duration(try) * 10 * time.Millisecond):
+		case <-time.After(time.Duration(try) * pause):
 		}
 	}
 }
